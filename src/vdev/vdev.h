@@ -18,6 +18,7 @@
 #include "base/device.h"
 #include "base/env.h"
 #include "base/lock.h"
+#include "base/worker.h"
 #include "codec/nvlist.h"
 
 #define VDEV_LABEL_SIZE   (256u << 10)
@@ -105,6 +106,15 @@ struct vdev;
 struct vdev_tree;
 struct vdev_io;
 struct range_tree;
+
+/* What opening finds out about one vdev. */
+struct vdev_geometry {
+    uint64_t asize, max_asize; /* bytes; leaf: of the allocatable area */
+    uint64_t logical_ashift, physical_ashift;
+};
+struct vdev_child_counts {
+    unsigned total, faulted, degraded, offline; /* faulted: worse than DEGRADED; offline is part of it */
+};
 
 struct vdev_ops; /* per type: open, start I/O, state from children, size functions; vdev_impl.h */
 
@@ -221,18 +231,25 @@ struct vdev_io {
     void (*done)(struct vdev_io *io, int err);
     void *arg;       /* of the submitter */
     const void *blkinfo; /* opaque for the observer: struct bookmark * of the block, or NULL */
+    unsigned copy;       /* read only this copy (1 + index below vdev_copies()); 0 = any */
 
     /* results */
     unsigned bad_copies; /* children that gave wrong or no data though the whole succeeded */
     /* private to vdev/ */
+    uint64_t rsize;  /* size rounded up to the ashift of the top-level vdev */
     struct vdev_io *parent;
     struct vdev_io *next;
-    void *state;
+    void *state;     /* of the type's io_start */
+    unsigned index;  /* of a child: free for the type */
+    int error;       /* result, once complete */
+    bool owns_buf, retried;
+    void (*all_done)(struct vdev_io *io); /* of the set of children under way */
+    atomic_uint pending;
+    struct work work;
     struct device_io dev;
     struct iovec iov;
+    struct vdev_io *queue_next, *queue_prev, *run; /* leaf queue; run: I/O merged into this one */
     uint64_t queued_ns, issued_ns;
-    atomic_uint pending;
-    int error;
 };
 
 void vdev_io_submit(struct vdev_io *io);       /* asynchronous; done() may run before return */
