@@ -25,7 +25,8 @@ struct env_clock_ops {
 };
 
 struct env_random_ops {
-    void (*bytes)(struct env *env, void *buf, size_t len); /* cryptographically strong unless simulated */
+    void (*bytes)(struct env *env, void *buf,
+                  size_t len); /* cryptographically strong unless simulated */
 };
 
 enum device_open_flags {
@@ -38,6 +39,7 @@ enum device_open_flags {
 /* Opens devices by path. The system provider knows files, block devices and nbd: URIs. */
 struct env_device_ops {
     int (*open)(struct env *env, const char *path, unsigned flags, struct device **out);
+    void (*fini)(struct env *env); /* called by env_fini; may be NULL. All devices are closed */
 };
 
 struct env {
@@ -52,7 +54,8 @@ struct env {
     char hostname[256];
 };
 
-/* Real clock, getrandom(), no devices (vdev/backend.h installs them), nthreads workers (0 = cores). */
+/* Real clock, getrandom(), no devices (vdev/backend.h installs them), nthreads workers (0 = cores).
+ */
 int env_init_system(struct env *env, unsigned nthreads);
 /* Clock that only moves when slept on or advanced; random from seed (reproducible). */
 int env_init_simulated(struct env *env, uint64_t seed, unsigned nthreads);
