@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The indented text form of name-value lists as `zdb -l` and `zdb -C` show them.
+ * The indented text form of name-value lists as `zdb -l` and `zdb -C` show them. Types that zdb calls
+ * "bad config type" (double, hrtime, boolean arrays) are printed like the others.
  */
 #include "codec/nvlist_impl.h"
 
@@ -10,6 +11,8 @@ static void print_number(const struct nvpair *p, uint64_t v, FILE *out)
 {
     if (p->type == NV_DOUBLE)
         fprintf(out, "%f", p->v.d);
+    else if (p->type == NV_BOOLEAN_VALUE || p->type == NV_BOOLEAN_ARRAY)
+        fputs(v != 0 ? "true" : "false", out);
     else if (nv_type_info(p->type)->is_signed)
         fprintf(out, "%" PRId64, (int64_t)v);
     else
