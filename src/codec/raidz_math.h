@@ -2,12 +2,14 @@
 /*
  * RAID-Z and dRAID arithmetic over one row of columns (format/raid.md 3.4 "Parity", 3.5
  * "Reconstruction"): P, Q, R generation and recovery of up to three missing data columns.
- * Called by the vdev floor, which owns all buffers. Pure functions: no locks, no state, no allocation;
- * any thread. The fastest variant for the running processor is used; all give identical bytes.
+ * Called by the vdev floor, which owns all buffers. Pure functions: no locks, no state, no
+ * allocation; any thread. The fastest variant for the running processor is used; all give identical
+ * bytes.
  *
- * Columns are positions in the Horner sequence, in column order. A short column counts as padded with
- * zeros to the row's size (the length of its parity columns), and a column of length 0 still counts as
- * a position. Buffers of one call must not overlap. No alignment is needed (64 bytes is fastest).
+ * Columns are positions in the Horner sequence, in column order. A short column counts as padded
+ * with zeros to the row's size (the length of its parity columns), and a column of length 0 still
+ * counts as a position. Buffers of one call must not overlap. No alignment is needed (64 bytes is
+ * fastest).
  */
 #ifndef ZUSE_CODEC_RAIDZ_MATH_H
 #define ZUSE_CODEC_RAIDZ_MATH_H
@@ -29,17 +31,18 @@ struct raidz_col {
 };
 
 /*
- * Compute parity[0..nparity), each size bytes, from ndata columns. A NULL entry in parity is skipped
- * (to regenerate only some). ZE_INVAL: nparity, ndata or a length out of range.
+ * Compute parity[0..nparity), each size bytes, from ndata columns. A NULL entry in parity is
+ * skipped (to regenerate only some). ZE_INVAL: nparity, ndata or a length out of range.
  */
 int raidz_generate(unsigned nparity, const struct raidz_col *cols, unsigned ndata,
                    void *const parity[], size_t size);
 
 /*
- * Fill in the n columns cols[missing[0..n)] (their old contents are ignored) from the others and the
- * n parity columns parity[use[0..n)], which must be good and size bytes long; missing and use are
- * strictly ascending, use holds enum raidz_parity values. parity is indexed by enum raidz_parity;
- * entries not in use may be NULL. n = 0 does nothing. ZE_INVAL as above or for bad indexes.
+ * Fill in the n columns cols[missing[0..n)] (their old contents are ignored) from the others and
+ * the n parity columns parity[use[0..n)], which must be good and size bytes long; missing and use
+ * are strictly ascending, use holds enum raidz_parity values. parity is indexed by enum
+ * raidz_parity; entries not in use may be NULL. n = 0 does nothing. ZE_INVAL as above or for bad
+ * indexes.
  */
 int raidz_reconstruct(const struct raidz_col *cols, unsigned ndata, const unsigned missing[],
                       unsigned n, void *const parity[RAIDZ_MAX_PARITY], const unsigned use[],
