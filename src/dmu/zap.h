@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ZAP: name -> array of integers (format/dmu.md, "9. ZAP"): micro, fat and large micro forms, string, binary
- * and uint64-array keys, normalising and case-insensitive matching.
+ * ZAP: name -> array of integers (format/dmu.md, "9. ZAP"): micro, fat and large micro forms,
+ * string, binary and uint64-array keys, normalising and case-insensitive matching.
  *
- * Ownership: struct zap is a counted hold on the parsed object. Errors: ZE_NOENT, ZE_RANGE (value larger than
- * the buffer), ZE_INVAL (integer size differs), ZE_BADZAP. Locks: ZAP.
+ * Ownership: struct zap is a counted hold on the parsed object. Errors: ZE_NOENT, ZE_RANGE (value
+ * larger than the buffer), ZE_INVAL (integer size differs), ZE_BADZAP. Locks: ZAP.
  */
 #ifndef ZUSE_DMU_ZAP_H
 #define ZUSE_DMU_ZAP_H
@@ -25,12 +25,14 @@ enum zap_match {
     ZAP_MATCH_NORMALIZED = 1 << 0, /* by the ZAP's own normalisation */
     ZAP_MATCH_CASE = 1 << 1,       /* normalise but respect case (mixed, case-sensitive lookup) */
 };
-/* integer_size 1,2,4,8; up to count integers into buf (host order). *got (may be NULL): how many there are. */
+/* integer_size 1,2,4,8; up to count integers into buf (host order). *got (may be NULL): how many
+ * there are. */
 int zap_lookup(struct zap *zap, const char *name, unsigned integer_size, uint64_t count, void *buf,
                uint64_t *got);
 /* realname (may be NULL): the stored name; *conflict: another entry matches too. */
 int zap_lookup_match(struct zap *zap, const char *name, unsigned match, unsigned integer_size,
-                     uint64_t count, void *buf, char *realname, size_t realname_len, bool *conflict);
+                     uint64_t count, void *buf, char *realname, size_t realname_len,
+                     bool *conflict);
 int zap_lookup_key(struct zap *zap, const uint64_t *key, unsigned key_words, unsigned integer_size,
                    uint64_t count, void *buf, uint64_t *got);
 int zap_length(struct zap *zap, const char *name, unsigned *integer_size, uint64_t *count);
@@ -38,14 +40,14 @@ int zap_length(struct zap *zap, const char *name, unsigned *integer_size, uint64
 int zap_get_u64(struct objset *os, uint64_t object, const char *name, uint64_t *v);
 
 struct zap_entry {
-    char name[ZAP_NAME_MAX];     /* binary keys: key words, name_len bytes */
-    size_t name_len;             /* without NUL */
+    char name[ZAP_NAME_MAX]; /* binary keys: key words, name_len bytes */
+    size_t name_len;         /* without NUL */
     uint64_t hash;
     uint32_t cd;
     unsigned integer_size;
     uint64_t count;
-    uint64_t first;              /* first integer, if integer_size == 8 */
-    bool conflict;               /* another entry has the same normalised name */
+    uint64_t first; /* first integer, if integer_size == 8 */
+    bool conflict;  /* another entry has the same normalised name */
 };
 struct zap_cursor {
     struct zap *zap;
