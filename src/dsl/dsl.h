@@ -33,6 +33,8 @@ struct objset *dsl_pool_mos(struct dsl_pool *dp);
 struct dsl_keystore *dsl_pool_keystore(struct dsl_pool *dp);
 const char *dsl_pool_name(const struct dsl_pool *dp);
 uint64_t dsl_pool_version(const struct dsl_pool *dp);
+/* Prefixed to every mountpoint; "" for none. */
+int dsl_pool_set_altroot(struct dsl_pool *dp, const char *altroot);
 /* Pool root directory figures: used, and what `zfs list` calls available (needs pool totals, bytes). */
 void dsl_pool_set_space(struct dsl_pool *dp, uint64_t usable_bytes, uint64_t slop_bytes);
 
