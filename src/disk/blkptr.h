@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Block pointers, DVAs and bookmarks as stored (format/dmu.md, "2. Block pointers"). All accessors take
- * words in host order; a block holding block pointers is swapped (64-bit words) before they are used.
+ * Block pointers, DVAs and bookmarks as stored (format/dmu.md, "2. Block pointers"). All accessors
+ * take words in host order; a block holding block pointers is swapped (64-bit words) before they
+ * are used.
  */
 #ifndef ZUSE_DISK_BLKPTR_H
 #define ZUSE_DISK_BLKPTR_H
@@ -122,7 +123,8 @@ static inline bool bp_is_dedup(const struct blkptr *bp)
 {
     return BITS_GET(bp->prop, 62, 1);
 }
-static inline bool bp_uses_crypt(const struct blkptr *bp) /* the X bit: see bp_is_encrypted() etc. */
+static inline bool
+bp_uses_crypt(const struct blkptr *bp) /* the X bit: see bp_is_encrypted() etc. */
 {
     return BITS_GET(bp->prop, 61, 1);
 }
@@ -168,9 +170,9 @@ bool bp_is_encrypted(const struct blkptr *bp);     /* X, level 0, type has the e
 bool bp_is_authenticated(const struct blkptr *bp); /* X, level 0, other type */
 bool bp_has_indirect_mac(const struct blkptr *bp); /* X, level > 0 */
 unsigned bp_ndvas(const struct blkptr *bp);
-uint64_t bp_asize(const struct blkptr *bp);  /* sum over the DVAs, bytes */
-uint64_t bp_ucsize(const struct blkptr *bp); /* for space statistics */
-uint64_t bp_fill(const struct blkptr *bp);   /* 32 bits only when encrypted */
+uint64_t bp_asize(const struct blkptr *bp);                   /* sum over the DVAs, bytes */
+uint64_t bp_ucsize(const struct blkptr *bp);                  /* for space statistics */
+uint64_t bp_fill(const struct blkptr *bp);                    /* 32 bits only when encrypted */
 bool bp_same(const struct blkptr *a, const struct blkptr *b); /* births and DVAs equal */
 /* Payload of an embedded bp into buf (BLKPTR_EMBEDDED_MAX bytes); returns its size. */
 unsigned bp_embedded_payload(const struct blkptr *bp, uint8_t *buf);
@@ -185,5 +187,8 @@ void bp_bswap(struct blkptr *bp);
 int bp_validate(const struct blkptr *bp);
 /* The text form that zdb prints for -bbb/-ddddd; returns the length as snprintf. */
 int bp_format(char *buf, size_t len, const struct blkptr *bp);
+#define BP_TEXT_MAX 512 /* enough for bp_format() of any bp */
+/* The short form of zdb's "Indirect blocks" lists (-ddddd, -dddddd). */
+int bp_format_compact(char *buf, size_t len, const struct blkptr *bp);
 
 #endif

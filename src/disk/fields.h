@@ -127,5 +127,7 @@ bool layout_padding_zero(const struct layout *l, const void *p);
 
 /* Text of one value, as zdb shows sizes ("512", "1.50K"); returns the length as snprintf. */
 int field_nice_number(char *buf, size_t len, uint64_t v);
+/* "Sat Nov 21 04:36:15 2026", local time, no newline. */
+int field_time_text(char *buf, size_t len, uint64_t seconds);
 
 #endif
