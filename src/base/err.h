@@ -41,7 +41,7 @@
     /* codec */                                                                                    \
     X(CKSUM, EIO, "checksum mismatch")                                                             \
     X(DECOMPRESS, EIO, "compressed data is damaged")                                               \
-    X(AUTH, EACCES, "authentication of encrypted data failed")                                     \
+    X(AUTH, EIO, "authentication of encrypted data failed")                                        \
     X(NVLIST, EINVAL, "malformed nvlist")                                                          \
     X(NVTYPE, EINVAL, "nvlist value has another type")                                             \
     X(UNICODE, EILSEQ, "invalid UTF-8")                                                            \
