@@ -93,7 +93,7 @@ enum vdev_prio {
     VDEV_PRIOS
 };
 
-struct vdev_stats { /* counters as `zpool status/iostat` shows them */
+struct vdev_stats {                    /* counters as `zpool status/iostat` shows them */
     _Atomic uint64_t ops[4], bytes[4]; /* by enum device_op */
     _Atomic uint64_t read_errors, write_errors, checksum_errors, slow_ios;
     _Atomic uint64_t self_healed;
@@ -113,7 +113,8 @@ struct vdev_geometry {
     uint64_t logical_ashift, physical_ashift;
 };
 struct vdev_child_counts {
-    unsigned total, faulted, degraded, offline; /* faulted: worse than DEGRADED; offline is part of it */
+    unsigned total, faulted, degraded,
+        offline; /* faulted: worse than DEGRADED; offline is part of it */
 };
 
 struct vdev_ops; /* per type: open, start I/O, state from children, size functions; vdev_impl.h */
@@ -136,21 +137,25 @@ struct vdev {
     uint64_t metaslab_array, metaslab_shift; /* top-level */
     uint64_t dtl_object, leaf_zap, top_zap, root_zap;
     uint64_t create_txg, nparity, whole_disk, not_present;
-    uint64_t removing, expansion_time;
+    uint64_t removing, expansion_time, non_allocating, min_alloc;
+    uint64_t indirect_object, indirect_births; /* removed or being removed: MOS objects, 0 = none */
+    uint64_t prev_indirect;                    /* vdev id, UINT64_MAX = none */
     bool is_log, is_hole_or_missing, offline, tmp_offline, faulted, degraded, removed;
-    bool is_spare, is_l2cache, unspare, isolated;
+    bool is_spare, is_l2cache, unspare, resilver_deferred, has_whole_disk, has_is_log;
+    enum vdev_aux label_aux;            /* why faulted or degraded was stored */
     uint64_t resilver_txg, rebuild_txg; /* leaf in need of resilver/rebuild since */
-    char *alloc_bias; /* "log", "special", "dedup" or NULL */
-    struct nvlist *config; /* the config this vdev was built from (owned) */
-    uint64_t deflate_ratio; /* top-level */
+    char *alloc_bias;                   /* "log", "special", "dedup" or NULL */
+    struct nvlist *config;              /* the config this vdev was built from (owned) */
+    uint64_t deflate_ratio;             /* top-level */
 
     /* state */
-    enum vdev_state state, prev_state;
+    _Atomic(enum vdev_state) state;
+    enum vdev_state prev_state;
     enum vdev_aux aux;
-    int open_error;
+    int open_error;                     /* ZE_ code of the last open, 0 = open */
+    _Atomic bool cant_read, cant_write; /* leaf: a probe found it dead */
     struct vdev_stats stats;
     struct device *dev; /* leaf, while open */
-    struct mutex lock;  /* RANK_VDEV_STAT: state and counters' consistency */
 
     /* dirty time logs (raid.md 8): missing, partial, scrub, outage */
     struct range_tree *dtl[4];
@@ -160,10 +165,16 @@ struct vdev {
 };
 
 /* Reported to pool/ (a seam): errors with where they hit, state changes. */
-enum vdev_error_kind { VDEV_ERROR_READ, VDEV_ERROR_WRITE, VDEV_ERROR_CHECKSUM, VDEV_ERROR_SLOW };
+enum vdev_error_kind {
+    VDEV_ERROR_READ,
+    VDEV_ERROR_WRITE,
+    VDEV_ERROR_CHECKSUM,
+    VDEV_ERROR_SLOW,
+    VDEV_ERROR_PROBE, /* io is NULL */
+};
 struct vdev_observer {
     void (*error)(struct vdev_observer *self, struct vdev *leaf, enum vdev_error_kind kind,
-                  const struct vdev_io *io);
+                  const struct vdev_io *io); /* must not block; may run on any thread */
     void (*state_changed)(struct vdev_observer *self, struct vdev *vd, enum vdev_state from);
 };
 
@@ -177,30 +188,45 @@ struct vdev_tree {
     unsigned nspares, nl2cache;
     /* raidz expansion progress from the uberblock (raid.md 4.1) */
     uint64_t raidz_reflow_offset, raidz_reflow_state;
-    struct rwlock lock; /* RANK_VDEV_TREE: shape */
-    unsigned max_inflight; /* per leaf */
+    struct rwlock lock;            /* RANK_VDEV_TREE: shape */
+    struct rwlock dtl_lock;        /* RANK_VDEV_DTL: contents of all vdev->dtl[] */
+    struct mutex state_lock;       /* RANK_VDEV_STAT: changes of state and aux */
+    unsigned max_inflight;         /* per leaf */
+    unsigned missing_tops_allowed; /* top-level vdevs that may be missing (read-only, scanned
+                                      config: 0) */
+    uint64_t slow_io_ns;           /* an I/O that takes longer is counted as slow */
 };
 
 /* Build an unopened tree from {type "root", children...}. Takes a copy of config. ZE_VDEVCONFIG. */
 int vdev_tree_create(struct env *env, const struct nvlist *config, struct vdev_observer *observer,
                      struct vdev_tree **out);
 void vdev_tree_destroy(struct vdev_tree *tree); /* closes what is open */
-/* Open all leaves (in parallel) and compute states. 0 even if some cannot open: look at root->state. */
+/* Open all leaves (in parallel) and compute states. 0 even if some cannot open: look at
+ * root->state. */
 int vdev_tree_open(struct vdev_tree *tree, unsigned device_open_flags);
 void vdev_tree_close(struct vdev_tree *tree);
 struct vdev *vdev_tree_top(struct vdev_tree *tree, uint64_t id); /* NULL if none */
 struct vdev *vdev_find_guid(struct vdev *root, uint64_t guid);
+/* Calls fn for vd and everything below it, parents first; stops at the first result that is not 0
+ * and returns it. */
+int vdev_each(struct vdev *vd, int (*fn)(void *arg, struct vdev *vd), void *arg);
+/* Auxiliary vdevs: the spares and l2cache lists (opened by vdev_tree_open too). */
+int vdev_tree_add_aux(struct vdev_tree *tree, const struct nvlist *config, bool l2cache);
 void vdev_state_set(struct vdev *vd, enum vdev_state state, enum vdev_aux aux); /* propagates up */
 void vdev_propagate_state(struct vdev *vd);
 bool vdev_is_leaf(const struct vdev *vd);
 bool vdev_readable(const struct vdev *vd);
 bool vdev_writeable(const struct vdev *vd);
+bool vdev_is_concrete(const struct vdev *vd); /* not a hole, missing, indirect or the root */
 uint64_t vdev_psize_to_asize(const struct vdev *top, uint64_t psize, uint64_t txg);
+uint64_t vdev_asize_to_psize(const struct vdev *top, uint64_t asize, uint64_t txg);
+uint64_t vdev_guid_sum(const struct vdev *root); /* format/pool.md 4.3 */
 uint64_t vdev_gang_header_asize(const struct vdev *top);
-const char *vdev_type_name(enum vdev_type type);             /* config string: "mirror" */
-void vdev_display_name(const struct vdev *vd, char *buf, size_t len); /* "mirror-0", "sda" */
+const char *vdev_type_name(enum vdev_type type);                       /* config string: "mirror" */
+void vdev_display_name(const struct vdev *vd, char *buf, size_t len);  /* "mirror-0", "sda" */
 const char *vdev_state_name(enum vdev_state state, enum vdev_aux aux); /* "ONLINE", "UNAVAIL".. */
-/* Generate the nvlist of this vdev (pool.md 4.3); stats != 0 adds vdev_stats arrays for commands. */
+/* Generate the nvlist of this vdev (pool.md 4.3); stats != 0 adds vdev_stats arrays for commands.
+ */
 int vdev_config_generate(const struct vdev *vd, unsigned flags, struct nvlist **out);
 #define VDEV_CONFIG_STATS 1u
 #define VDEV_CONFIG_MOS   2u
@@ -208,11 +234,11 @@ int vdev_config_generate(const struct vdev *vd, unsigned flags, struct nvlist **
 enum vdev_io_flags {
     VDEV_IO_SPECULATIVE = 1 << 0, /* errors are expected: do not count or report */
     VDEV_IO_TRYHARD = 1 << 1,
-    VDEV_IO_SCRUB = 1 << 2,       /* read and verify every copy and all parity */
+    VDEV_IO_SCRUB = 1 << 2, /* read and verify every copy and all parity */
     VDEV_IO_REPAIR = 1 << 3,
     VDEV_IO_SELF_HEAL = 1 << 4,
     VDEV_IO_NO_REPAIR = 1 << 5,
-    VDEV_IO_PHYSICAL = 1 << 6,    /* leaf only, offset counts from the device's start (labels) */
+    VDEV_IO_PHYSICAL = 1 << 6, /* leaf only, offset counts from the device's start (labels) */
     VDEV_IO_NO_QUEUE = 1 << 7,
 };
 
@@ -226,22 +252,23 @@ struct vdev_io {
     void *buf;       /* size rounded up to the vdev's ashift must fit */
     uint64_t txg;    /* birth of the block, for DTLs and expansion; 0 = unknown */
     uint64_t asize;  /* DVA asize */
-    /* Read: 0 if buf holds right bytes, else ZE_CKSUM. NULL = no check. May run on any thread, several times. */
+    /* Read: 0 if buf holds right bytes, else ZE_CKSUM. NULL = no check. May run on any thread,
+     * several times. */
     int (*verify)(struct vdev_io *io, const void *buf);
     void (*done)(struct vdev_io *io, int err);
-    void *arg;       /* of the submitter */
+    void *arg;           /* of the submitter */
     const void *blkinfo; /* opaque for the observer: struct bookmark * of the block, or NULL */
     unsigned copy;       /* read only this copy (1 + index below vdev_copies()); 0 = any */
 
     /* results */
     unsigned bad_copies; /* children that gave wrong or no data though the whole succeeded */
     /* private to vdev/ */
-    uint64_t rsize;  /* size rounded up to the ashift of the top-level vdev */
+    uint64_t rsize; /* size rounded up to the ashift of the top-level vdev */
     struct vdev_io *parent;
     struct vdev_io *next;
-    void *state;     /* of the type's io_start */
-    unsigned index;  /* of a child: free for the type */
-    int error;       /* result, once complete */
+    void *state;    /* of the type's io_start */
+    unsigned index; /* of a child: free for the type */
+    int error;      /* result, once complete */
     bool owns_buf, retried;
     void (*all_done)(struct vdev_io *io); /* of the set of children under way */
     atomic_uint pending;
@@ -252,8 +279,21 @@ struct vdev_io {
     uint64_t queued_ns, issued_ns;
 };
 
-void vdev_io_submit(struct vdev_io *io);       /* asynchronous; done() may run before return */
-int vdev_io_run(struct vdev_io *io);           /* blocking; ignores io->done */
+/*
+ * Between start and finish, I/O this thread submits is queued but not issued, so that neighbours
+ * are merged and go to the device as one batch. Never wait for such I/O before finish
+ * (vdev_io_run() finishes by itself).
+ */
+struct vdev_plug {
+    struct vdev_plug *outer;
+    void *queue[16];
+    unsigned n;
+};
+void vdev_plug_start(struct vdev_plug *plug);
+void vdev_plug_finish(struct vdev_plug *plug);
+
+void vdev_io_submit(struct vdev_io *io); /* asynchronous; done() may run before return */
+int vdev_io_run(struct vdev_io *io);     /* blocking; ignores io->done */
 /* Copies of (offset,size) a top-level vdev can be asked for one by one: mirror children, else 1. */
 unsigned vdev_copies(const struct vdev *top);
 
