@@ -46,6 +46,7 @@ int dsl_dataset_hold(struct dsl_pool *dp, const char *name, struct dsl_dataset *
 int dsl_dataset_hold_object(struct dsl_pool *dp, uint64_t dsobj, struct dsl_dataset **out);
 void dsl_dataset_rele(struct dsl_dataset *ds);
 void dsl_dataset_name(struct dsl_dataset *ds, char name[DATASET_NAME_MAX]);
+struct dsl_pool *dsl_dataset_pool(struct dsl_dataset *ds);
 uint64_t dsl_dataset_object(const struct dsl_dataset *ds);
 uint64_t dsl_dataset_dir_object(const struct dsl_dataset *ds);
 const struct dsl_dataset_phys *dsl_dataset_phys(const struct dsl_dataset *ds);

@@ -274,6 +274,11 @@ void dsl_dataset_name(struct dsl_dataset *ds, char name[DATASET_NAME_MAX])
         snprintf(name + at, DATASET_NAME_MAX - at, "@%s", ds->snap_name);
 }
 
+struct dsl_pool *dsl_dataset_pool(struct dsl_dataset *ds)
+{
+    return ds->dp;
+}
+
 uint64_t dsl_dataset_object(const struct dsl_dataset *ds)
 {
     return ds->object;

@@ -57,6 +57,8 @@ int zpl_get(struct zpl *z, uint64_t object, uint64_t generation, struct zpl_node
 void zpl_node_hold(struct zpl_node *n);
 void zpl_node_rele(struct zpl_node *n);
 uint64_t zpl_node_object(const struct zpl_node *n);
+/* The file system or snapshot n belongs to: a lookup through .zfs/snapshot leads into another one. */
+struct zpl *zpl_node_zpl(const struct zpl_node *n);
 int zpl_getattr(struct zpl_node *n, struct zpl_attr *out);
 int zpl_lookup(struct zpl_node *dir, const char *name, struct zpl_node **out); /* "." and ".." too; case rules apply */
 int zpl_access(struct zpl_node *n, const struct zpl_cred *cred, int mask); /* R_OK|W_OK|X_OK; NFSv4 and POSIX ACLs */
