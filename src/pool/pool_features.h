@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Feature flags (format/pool.md 9): the table of known features and what one pool has enabled and
- * active. Callers: pool/ (import checks), commands (feature@ properties, `zpool upgrade -v`). The state
- * belongs to the pool; read-only after load.
+ * active. Callers: pool/ (import checks), commands (feature@ properties, `zpool upgrade -v`). The
+ * state belongs to the pool; read-only after load.
  */
 #ifndef ZUSE_POOL_POOL_FEATURES_H
 #define ZUSE_POOL_POOL_FEATURES_H
@@ -12,10 +12,10 @@
 
 enum pool_feature_flags {
     FEATURE_RO_COMPAT = 1 << 0,
-    FEATURE_MOS = 1 << 1,         /* needed to read the MOS: listed in labels when active */
-    FEATURE_AOE = 1 << 2,         /* active as soon as enabled */
+    FEATURE_MOS = 1 << 1, /* needed to read the MOS: listed in labels when active */
+    FEATURE_AOE = 1 << 2, /* active as soon as enabled */
     FEATURE_PER_DATASET = 1 << 3,
-    FEATURE_NO_UPGRADE = 1 << 4,  /* not enabled by `zpool upgrade` */
+    FEATURE_NO_UPGRADE = 1 << 4, /* not enabled by `zpool upgrade` */
 };
 
 enum pool_feature_id {
@@ -84,17 +84,19 @@ int pool_feature_by_name(const char *name);
 struct pool_feature_state {
     uint64_t count[FEATURE_COUNT]; /* FEATURE_DISABLED, 0 = enabled, >0 = active */
     struct nvlist *unsupported;    /* GUID -> uint64 count, of unknown features with an entry */
-    struct nvlist *unsupported_descriptions; /* GUID -> description, of active unknown ones that forbid the open */
-    struct nvlist *enabled;        /* GUID -> uint64 count, all with an entry ("enabled_feat") */
-    bool can_readonly;             /* nothing unknown is active in the read list */
+    struct nvlist *unsupported_descriptions; /* GUID -> description, of active unknown ones that
+                                                forbid the open */
+    struct nvlist *enabled; /* GUID -> uint64 count, all with an entry ("enabled_feat") */
+    bool can_readonly;      /* nothing unknown is active in the read list */
     bool can_write;
 };
 
-/* Are all features a label's features_for_read lists known? ZE_FEATURE; *unknown: GUID -> "" (may be NULL). */
+/* Are all features a label's features_for_read lists known? ZE_FEATURE; *unknown: GUID -> "" (may
+ * be NULL). */
 int pool_features_check_label(const struct nvlist *features_for_read, struct nvlist **unknown);
 /*
- * Load from the MOS (version 5000). Fills *out whatever unknown features there are; the caller decides by can_readonly/
- * can_write. ZE_CORRUPT when one of the three objects is missing.
+ * Load from the MOS (version 5000). Fills *out whatever unknown features there are; the caller
+ * decides by can_readonly/ can_write. ZE_CORRUPT when one of the three objects is missing.
  */
 int pool_features_load(struct objset *mos, struct pool_feature_state **out);
 void pool_features_free(struct pool_feature_state *state);

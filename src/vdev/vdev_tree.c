@@ -54,16 +54,11 @@ static void vdev_no_io(struct vdev_io *io)
     vdev_io_complete(io, ZE_NXIO);
 }
 
+/* A missing one "opens" too: until the trusted configuration is read it may be an indirect vdev. */
 static int vdev_hole_open(struct vdev *vd, struct vdev_geometry *geo, enum vdev_aux *aux)
 {
     *geo = (struct vdev_geometry){0};
     return 0;
-}
-
-static int vdev_missing_open(struct vdev *vd, struct vdev_geometry *geo, enum vdev_aux *aux)
-{
-    *aux = VDEV_AUX_OPEN_FAILED;
-    return err_raise(ZE_NXIO, "vdev %llu: its device was not found", (unsigned long long)vd->id);
 }
 
 const struct vdev_ops vdev_root_ops = {.name = "root",
@@ -73,7 +68,7 @@ const struct vdev_ops vdev_root_ops = {.name = "root",
 const struct vdev_ops vdev_hole_ops = {
     .name = "hole", .leaf = true, .open = vdev_hole_open, .io_start = vdev_no_io};
 const struct vdev_ops vdev_missing_ops = {
-    .name = "missing", .leaf = true, .open = vdev_missing_open, .io_start = vdev_no_io};
+    .name = "missing", .leaf = true, .open = vdev_hole_open, .io_start = vdev_no_io};
 
 static const struct {
     const char *name;
