@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Block checksums (format/dmu.md, "4. Checksums"). Pure functions over bytes; SIMD variants are chosen
- * at run time. Ids are the values stored in block pointers.
+ * Block checksums (format/dmu.md, "4. Checksums"). Pure functions over bytes; SIMD variants are
+ * chosen at run time. Ids are the values stored in block pointers.
  */
 #ifndef ZUSE_CODEC_CHECKSUM_H
 #define ZUSE_CODEC_CHECKSUM_H
@@ -62,13 +62,32 @@ static inline bool checksum_equal(const struct cksum *a, const struct cksum *b)
 }
 
 /*
- * Self-checksummed blocks (trailer of 40 bytes: magic, cksum; format/dmu.md 4.3). verifier is what the trailer's cksum
- * field holds while hashing (label offset, gang DVA, zil chain words). verify: 0, or ZE_CKSUM; *swapped tells the
- * writer's order. For CHECKSUM_ZILOG2 the used length comes from the chain header at the block's start.
+ * Self-checksummed blocks (trailer of 40 bytes: magic, cksum; format/dmu.md 4.3). verifier is what
+ * the trailer's cksum field holds while hashing (label offset, gang DVA, zil chain words). verify:
+ * 0, or ZE_CKSUM; *swapped tells the writer's order. For CHECKSUM_ZILOG2 the used length comes from
+ * the chain header at the block's start. The block is not changed by verify. Thread-safe; nothing
+ * is allocated.
  */
 int checksum_embedded_verify(enum checksum_id id, const void *block, size_t len,
                              const struct cksum *verifier, bool *swapped);
 int checksum_embedded_write(enum checksum_id id, void *block, size_t len,
                             const struct cksum *verifier);
+/*
+ * The same for protected blocks (bp with X set and a type other than objset): words 0 and 1 are
+ * folded as checksum_protect() does and only they are compared; write keeps words 2 and 3 (the MAC)
+ * of the block's trailer.
+ */
+int checksum_embedded_verify_protected(enum checksum_id id, const void *block, size_t len,
+                                       const struct cksum *verifier, bool *swapped);
+int checksum_embedded_write_protected(enum checksum_id id, void *block, size_t len,
+                                      const struct cksum *verifier);
+
+/*
+ * What a bp of a protected block keeps of a computed checksum: words 0 and 1 (folded with 2 and 3
+ * unless the function has the dedup trait); words 2 and 3 become 0, the MAC goes there.
+ */
+void checksum_protect(enum checksum_id id, struct cksum *c);
+/* Property name ("fletcher4") to id; -1: no such name. */
+int checksum_id_of(const char *name);
 
 #endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Body of the fletcher4 kernels, included once per instruction set by fletcher.c (no include guard
+ * on purpose). Lane i of 2 * FL_WIDTH sums up words i, i + lanes, i + 2 * lanes... Each vector of
+ * 64-bit units is split into its even and odd 32-bit words, so no widening load is needed.
+ *
+ * The includer defines FL_FN(name), FL_TARGET and FL_WIDTH; all are undefined again at the end.
+ */
+typedef uint64_t FL_FN(vec) __attribute__((vector_size(8 * FL_WIDTH)));
+typedef uint64_t FL_FN(mem) __attribute__((vector_size(8 * FL_WIDTH), aligned(1), may_alias));
+
+FL_TARGET static inline __attribute__((always_inline)) size_t
+FL_FN(pass)(struct fletcher_lanes *lanes, const uint8_t *data, size_t len, const bool swapped)
+{
+    typedef FL_FN(vec) vec;
+    vec a0 = {0}, b0 = {0}, c0 = {0}, d0 = {0}, a1 = {0}, b1 = {0}, c1 = {0}, d1 = {0};
+    size_t off = 0;
+    for (; len - off >= sizeof(vec); off += sizeof(vec)) {
+        vec v = *(const FL_FN(mem) *)(data + off);
+        if (swapped)
+            v = ((v >> 8) & 0x00ff00ff00ff00ff) | ((v & 0x00ff00ff00ff00ff) << 8);
+        vec even = v & 0xffffffff, odd = v >> 32;
+        if (swapped) {
+            even = (even >> 16) | ((even & 0xffff) << 16);
+            odd = (odd >> 16) | ((odd & 0xffff) << 16);
+        }
+        a0 += even;
+        a1 += odd;
+        b0 += a0;
+        b1 += a1;
+        c0 += b0;
+        c1 += b1;
+        d0 += c0;
+        d1 += c1;
+    }
+    /* On a big-endian machine the first word is the high half. */
+    enum { FIRST = HOST_IS_LITTLE ? 0 : 1, SECOND = 1 - FIRST };
+    for (unsigned i = 0; i < FL_WIDTH; i++) {
+        lanes->sum[2 * i + FIRST] = (struct cksum){{a0[i], b0[i], c0[i], d0[i]}};
+        lanes->sum[2 * i + SECOND] = (struct cksum){{a1[i], b1[i], c1[i], d1[i]}};
+    }
+    lanes->count = 2 * FL_WIDTH;
+    return off;
+}
+
+FL_TARGET static size_t FL_FN(run)(struct fletcher_lanes *lanes, const uint8_t *data, size_t len,
+                                   bool swapped)
+{
+    return swapped ? FL_FN(pass)(lanes, data, len, true) : FL_FN(pass)(lanes, data, len, false);
+}
+
+#undef FL_FN
+#undef FL_TARGET
+#undef FL_WIDTH
