@@ -98,7 +98,8 @@ struct layout {
     void name_##_dump(const struct name_ *p, FILE *out);                                           \
     struct json_t *name_##_json(const struct name_ *p)
 
-#define LAYOUT_DEFINE(name_, FIELDS)                                                               \
+/* Without the dump, for structures that zdb shows in an order of its own. */
+#define LAYOUT_DEFINE_UNDUMPED(name_, FIELDS)                                                      \
     static const struct field name_##_rows[] = {FIELDS(FIELD_ENTRY, name_)};                       \
     const struct layout name_##_layout = {#name_, sizeof(struct name_), name_##_rows,              \
                                           sizeof(name_##_rows) / sizeof(name_##_rows[0])};         \
@@ -106,13 +107,17 @@ struct layout {
     {                                                                                              \
         layout_bswap(&name_##_layout, p);                                                          \
     }                                                                                              \
-    void name_##_dump(const struct name_ *p, FILE *out)                                            \
-    {                                                                                              \
-        layout_dump(&name_##_layout, p, 2, out);                                                   \
-    }                                                                                              \
     struct json_t *name_##_json(const struct name_ *p)                                             \
     {                                                                                              \
         return layout_json(&name_##_layout, p);                                                    \
+    }                                                                                              \
+    static_assert(1, "the use ends in a semicolon")
+
+#define LAYOUT_DEFINE(name_, FIELDS)                                                               \
+    LAYOUT_DEFINE_UNDUMPED(name_, FIELDS);                                                         \
+    void name_##_dump(const struct name_ *p, FILE *out)                                            \
+    {                                                                                              \
+        layout_dump(&name_##_layout, p, 2, out);                                                   \
     }                                                                                              \
     static_assert(1, "the use ends in a semicolon")
 
