@@ -222,9 +222,11 @@ int raidz_map_expanded(const struct raidz_layout *l, unsigned width, uint64_t of
         uint64_t b = (offset >> l->ashift) + (uint64_t)r * width;
         bool moved = b + cols <= synced;
         unsigned w = moved ? l->children : l->children - 1;
+        row->width = w;
+        row->scratch = moved && l->expanding && l->scratch;
         for (unsigned c = 0; c < cols; c++) {
             struct raid_col *col = &row->col[c];
-            place_sector(l, b + c, w, moved && l->expanding && l->scratch, col);
+            place_sector(l, b + c, w, row->scratch, col);
             if (r == nrows - 1 && d.big != 0 && c >= d.big)
                 continue; /* the last row is short */
             col->size = sector;

@@ -34,6 +34,8 @@ struct raid_row {
     struct raid_col *col; /* parity P,Q,R first, then data in Horner order */
     unsigned ncols;
     uint64_t parity_size; /* bytes of each parity column: of the longest column */
+    unsigned width;       /* sector-wise map: children its sectors are dealt over now; else 0 */
+    bool scratch;         /* offsets are in the scratch area */
 };
 
 struct raid_map {
