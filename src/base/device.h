@@ -25,6 +25,10 @@ struct device_io {
     unsigned iovcnt;
     void (*done)(struct device_io *io, int err);
     struct device_io *next; /* chains a batch */
+    struct {                /* the backend's own while submitted; needs no initialising */
+        struct device *dev;
+        uint64_t moved; /* bytes already transferred */
+    } priv;
 };
 
 struct device_ops {
