@@ -73,7 +73,8 @@ struct zpl_dirent {
 int zpl_readdir(struct zpl_node *dir, uint64_t cookie, int (*fn)(void *arg, const struct zpl_dirent *e),
                 void *arg);
 int zpl_read(struct zpl_node *n, uint64_t off, void *buf, size_t len, size_t *got);
-/* Pinned zero-copy read for FUSE: iov entries stay valid until dmu_unpin. len is cut at EOF. */
+/* Pinned zero-copy read for FUSE: iov entries stay valid until dmu_unpin. len is cut at EOF. ZE_RANGE:
+ * more blocks than *iovcnt, or a sparse tail; use zpl_read(). */
 int zpl_read_pin(struct zpl_node *n, uint64_t off, size_t len, struct dmu_pin **pin, struct iovec *iov,
                  unsigned *iovcnt, size_t *got);
 int zpl_seek(struct zpl_node *n, bool hole, uint64_t *off); /* ZE_NODATA behind EOF -> ENXIO is the caller's */

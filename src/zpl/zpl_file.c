@@ -43,6 +43,8 @@ int zpl_read_pin(struct zpl_node *n, uint64_t off, size_t len, struct dmu_pin **
         *iovcnt = 0;
         return 0;
     }
+    if (off + *got > dnode_size(n->dn))
+        return ZE_RANGE; /* a sparse tail beyond the last block: nothing to pin */
     return dmu_pin(n->dn, off, *got, pin, iov, iovcnt);
 }
 
@@ -88,7 +90,8 @@ int zpl_readlink(struct zpl_node *n, char *buf, size_t len, size_t *got)
     }
     if (err != 0)
         return err;
-    *got = min_of(min_of(have, len), (size_t)n->attr.size);
+    have = min_of(have, len);
+    *got = min_of(have, (size_t)n->attr.size);
     memcpy(buf, text, *got);
     return 0;
 }
