@@ -90,7 +90,7 @@ char *mem_printf(const char *fmt, ...)
 #define IOBUF_ALIGN    4096u
 #define IOBUF_FINE     (128u << 10) /* up to here one class per 4 KiB */
 #define IOBUF_MAX      (4u << 20)   /* up to here four classes a doubling; larger: not kept */
-#define IOBUF_KEEP     (64u << 20)
+#define IOBUF_KEEP     (16u << 20)
 #define IOBUF_FINE_N   (IOBUF_FINE / IOBUF_ALIGN)
 #define IOBUF_COARSE_N 20u /* five doublings: 128 KiB .. 4 MiB */
 #define IOBUF_CLASSES  (IOBUF_FINE_N + IOBUF_COARSE_N)
@@ -128,6 +128,14 @@ static int iobuf_class_of(size_t size, size_t *real)
     *real = round_up_pow2(*real, step);
     unsigned quarter = (unsigned)((*real >> (top - 2)) - 5); /* 5..8 quarters of 2^top */
     return (int)(IOBUF_FINE_N + (top - 17) * 4 + quarter);
+}
+
+size_t iobuf_real_size(size_t size)
+{
+    size_t real;
+
+    iobuf_class_of(size, &real);
+    return real;
 }
 
 void *iobuf_alloc(size_t size)

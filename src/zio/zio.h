@@ -98,7 +98,9 @@ struct zio_read {
     void (*done)(struct zio_read *r, int err);
     void *arg;
     struct zio_scrub_result scrub; /* filled with ZIO_SCRUB */
-    bool unverified; /* result: authenticated data came back unchecked, as no key is loaded */
+    /* Results for protected blocks: with which key, or unchecked as no key is loaded. */
+    bool used_key, unverified;
+    uint64_t key_guid;
     /* private */
     void *state;
 };

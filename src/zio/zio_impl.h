@@ -86,12 +86,8 @@ bool zio_bp_truncates_checksum(const struct blkptr *bp);
 
 /* zio_read.c: like zio_read_submit(), but waits; r->done and r->arg are not used. */
 int zio_read_wait(struct zio_read *r);
-/*
- * Decrypt or authenticate in place. data: psize bytes that passed their checksum. *unverified is
- * set when the data is only authenticated and there is no key to check it with.
- */
-int zio_decrypt(struct zio_pool *pool, const struct blkptr *bp, const struct bookmark *zb,
-                void *data, size_t psize, bool *unverified);
+/* Sizes of a bp (not embedded) that only make sense together. ZE_BADBP. */
+int zio_check_sizes(const struct blkptr *bp);
 /* Decompress to exactly lsize bytes and check what can only be checked then (MACs of indirect
  * blocks). */
 int zio_decode(struct zio_pool *pool, const struct blkptr *bp, const void *src, void *dst);

@@ -222,7 +222,7 @@ static int phys_buffer(struct zio_phys *zp, const struct vdev *vd, size_t len, v
 static int phys_issue(struct zio_phys *zp, const struct dva *dva)
 {
     struct vdev *vd;
-    void *buf;
+    void *buf = NULL;
     size_t len = zp->is_header ? zp->hsize : bp_psize(&zp->bp);
     int err = zio_dva_vdev(zp->pool, dva, &vd);
 

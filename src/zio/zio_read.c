@@ -33,9 +33,12 @@ size_t zio_read_size(const struct blkptr *bp, unsigned flags)
 
 /* ---- transforms ---- */
 
-int zio_decrypt(struct zio_pool *pool, const struct blkptr *bp, const struct bookmark *zb,
-                void *data, size_t psize, bool *unverified)
+/* In place in data, psize bytes that passed their checksum. */
+static int decrypt(struct zio_read *r, void *data, size_t psize)
 {
+    struct zio_pool *pool = r->pool;
+    const struct blkptr *bp = &r->bp;
+    const struct bookmark *zb = &r->bookmark;
     enum crypt_block_kind kind = crypt_block_kind(bp);
     struct crypt_key *key = NULL;
 
@@ -45,11 +48,13 @@ int zio_decrypt(struct zio_pool *pool, const struct blkptr *bp, const struct boo
                   ? err_raise(ZE_NOKEY, "dataset %llu", (unsigned long long)zb->objset)
                   : pool->keystore->key_hold(pool->keystore, zb->objset, &key);
     if (err == ZE_NOKEY && kind == CRYPT_BLOCK_AUTH) {
-        *unverified = true;
+        r->unverified = true;
         return 0;
     }
     if (err != 0)
         return err;
+    r->used_key = true;
+    r->key_guid = crypt_key_guid(key);
     err = crypt_block_decrypt(key, bp, data, psize, data);
     pool->keystore->key_rele(pool->keystore, key);
     return err;
@@ -66,7 +71,7 @@ int zio_decode(struct zio_pool *pool, const struct blkptr *bp, const void *src, 
     if (bp_compress(bp) != COMPRESS_OFF)
         err = compress_decode(bp_compress(bp), src, psize, dst, lsize);
     else if (src != dst)
-        memcpy(dst, src, lsize); /* psize == lsize: check_sizes() */
+        memcpy(dst, src, lsize); /* psize == lsize: zio_check_sizes() */
     if (err == 0 && crypt_block_kind(bp) == CRYPT_BLOCK_INDIRECT)
         err = crypt_indirect_verify(bp, dst, lsize);
     if (lsize >= ZIO_INLINE_MAX)
@@ -90,7 +95,7 @@ int zio_decode_embedded(const struct blkptr *bp, void *dst)
 }
 
 /* Sizes that only make sense together (format/dmu.md 2.7, "a defensive reader"). */
-static int check_sizes(const struct blkptr *bp)
+int zio_check_sizes(const struct blkptr *bp)
 {
     uint64_t lsize = bp_lsize(bp), psize = bp_psize(bp);
 
@@ -133,7 +138,7 @@ static int read_transform(struct read_state *s)
 
     if (r->flags & ZIO_RAW)
         return 0;
-    err = zio_decrypt(r->pool, bp, &r->bookmark, s->pbuf, bp_psize(bp), &r->unverified);
+    err = decrypt(r, s->pbuf, bp_psize(bp));
     if (r->flags & ZIO_SCRUB) {
         if (err == ZE_NOKEY)
             return 0;
@@ -209,7 +214,7 @@ static int read_check(struct zio_read *r, bool *done)
         return err_raise(ZE_INVAL, "buffer of %zu bytes for a block of %zu", r->size,
                          zio_read_size(bp, r->flags));
     if (!bp_is_embedded(bp))
-        return wants_stored(r->flags) ? 0 : check_sizes(bp);
+        return wants_stored(r->flags) ? 0 : zio_check_sizes(bp);
     *done = true;
     if (r->buf == NULL)
         return 0;
@@ -228,7 +233,7 @@ static struct read_state *read_prepare(struct zio_read *r, int *err)
     bool done;
 
     r->scrub = (struct zio_scrub_result){0};
-    r->unverified = false;
+    r->unverified = r->used_key = false;
     *err = read_check(r, &done);
     if (*err != 0 || done)
         return NULL;
