@@ -114,7 +114,8 @@ static void command_send(struct nbd_req *req, uint64_t offset, void *buf, uint64
     if (cookie >= 0)
         return;
     /* Not queued, the callback will not be called. */
-    int sys_errno = nbd_get_errno();
+    bool gone = nbd_aio_is_dead(h) || nbd_aio_is_closed(h);
+    int sys_errno = gone ? ENOTCONN : nbd_get_errno();
     if (req->sys_errno == 0)
         req->sys_errno = sys_errno != 0 ? sys_errno : EIO;
     req->pending--;
