@@ -10,8 +10,6 @@
 
 #include "base/err.h"
 
-LAYOUT_DEFINE(zil_header_phys, ZIL_HEADER_PHYS_FIELDS);
-
 void objset_phys_bswap(void *block, size_t len)
 {
     struct objset_phys *os = block; /* only the first len bytes are there */
