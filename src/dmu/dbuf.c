@@ -85,16 +85,22 @@ static struct dbuf *shard_pop(struct dmu_pool *dp, struct dbuf_shard *sh)
     return db;
 }
 
-static void dbuf_evict(struct dmu_pool *dp)
+static void dbuf_evict(struct dmu_pool *dp, uint64_t target)
 {
     unsigned barren = 0;
-    while (atomic_load(&dp->dbuf_cached) > DMU_DBUF_CACHE && barren < DMU_SHARDS) {
+    while (atomic_load(&dp->dbuf_cached) > target && barren < DMU_SHARDS) {
         unsigned i = atomic_fetch_add(&dp->evict_hand, 1) % DMU_SHARDS;
         struct dbuf *db = shard_pop(dp, &dp->dbufs[i]);
         barren = db == NULL ? barren + 1 : 0;
         if (db != NULL)
             dbuf_free(db);
     }
+}
+
+void dbuf_cache_shrink(struct dmu_pool *dp, uint64_t bytes)
+{
+    uint64_t cached = atomic_load(&dp->dbuf_cached);
+    dbuf_evict(dp, cached > bytes ? cached - bytes : 0);
 }
 
 void dbuf_cache_fini(struct dmu_pool *dp)
@@ -172,7 +178,7 @@ void dbuf_rele(struct dbuf *db)
     if (db != NULL)
         dbuf_free(db);
     if (over)
-        dbuf_evict(dp);
+        dbuf_evict(dp, DMU_DBUF_CACHE);
 }
 
 /* ---- filling ---- */

@@ -145,6 +145,7 @@ struct dmu_pool {
     _Atomic uint64_t dnode_cached; /* bytes on LRU lists */
     _Atomic unsigned evict_hand;
     const uint8_t *zeros; /* DMU_ZERO_REGION bytes */
+    struct arc_reclaimer reclaimer;
     struct dbuf_shard dbufs[DMU_SHARDS];
     struct dnode_shard dnodes[DMU_SHARDS];
 };
@@ -177,6 +178,8 @@ void dmu_pool_put(struct dmu_pool *dp);
 
 /* dbuf.c */
 void dbuf_cache_fini(struct dmu_pool *dp);
+/* Let go of about so many bytes of blocks nobody holds. */
+void dbuf_cache_shrink(struct dmu_pool *dp, uint64_t bytes);
 /* A dbuf that is cached and ready, held; NULL otherwise. Never blocks on I/O. */
 struct dbuf *dbuf_find_ready(struct dnode *dn, unsigned level, uint64_t blkid);
 /*

@@ -24,6 +24,11 @@ static void life_unlock(struct zio_pool *zp)
     atomic_store(&zp->dmu_lock, 0);
 }
 
+static void dmu_reclaim(struct arc_reclaimer *self, uint64_t bytes)
+{
+    dbuf_cache_shrink(container_of(self, struct dmu_pool, reclaimer), bytes);
+}
+
 static struct dmu_pool *dmu_pool_create(struct zio_pool *zp)
 {
     /* Only ever read, so all of it is the kernel's one zero page. */
@@ -45,11 +50,16 @@ static struct dmu_pool *dmu_pool_create(struct zio_pool *zp)
         mutex_init(&dp->dnodes[i].lock, RANK_DNODE_HASH);
         dmu_list_init(&dp->dnodes[i].lru);
     }
+    dp->reclaimer.reclaim = dmu_reclaim;
+    if (zp->arc != NULL)
+        arc_reclaimer_add(zp->arc, &dp->reclaimer);
     return dp;
 }
 
 static void dmu_pool_destroy(struct dmu_pool *dp)
 {
+    if (dp->zp->arc != NULL)
+        arc_reclaimer_remove(dp->zp->arc, &dp->reclaimer);
     dnode_cache_fini(dp);
     dbuf_cache_fini(dp);
     for (unsigned i = 0; i < DMU_SHARDS; i++) {

@@ -19,6 +19,7 @@ int zap_open_dnode(struct dnode *dn, struct zap **out); /* takes its own hold */
 void zap_close(struct zap *zap);
 uint64_t zap_count(const struct zap *zap); /* entries */
 uint64_t zap_norm_flags(const struct zap *zap);
+bool zap_has_uint64_keys(const struct zap *zap);
 
 enum zap_match {
     ZAP_MATCH_EXACT = 0,
@@ -38,6 +39,9 @@ int zap_lookup_key(struct zap *zap, const uint64_t *key, unsigned key_words, uns
 int zap_length(struct zap *zap, const char *name, unsigned *integer_size, uint64_t *count);
 /* One uint64 of an object by number. */
 int zap_get_u64(struct objset *os, uint64_t object, const char *name, uint64_t *v);
+
+/* First entry, in cursor order, whose first integer equals value under mask; its name. ZE_NOENT. */
+int zap_value_search(struct zap *zap, uint64_t value, uint64_t mask, char *name, size_t name_len);
 
 struct zap_entry {
     char name[ZAP_NAME_MAX]; /* binary keys: key words, name_len bytes */
@@ -67,12 +71,16 @@ void zap_cursor_fini(struct zap_cursor *c);
 /* Value of an entry just returned by the cursor (arrays longer than one integer). */
 int zap_entry_value(struct zap_cursor *c, const struct zap_entry *e, void *buf, uint64_t count);
 
-/* For zdb: counts and histograms of one ZAP. */
+/* For zdb: counts and histograms of one ZAP; class 9 of each histogram holds everything from 9 on.
+ */
+#define ZAP_HISTOGRAM_SIZE 10
 struct zap_stats {
     uint64_t blocksize, num_entries, num_blocks, num_leafs, ptrtbl_len;
-    uint64_t ptrtbl_blk, ptrtbl_numblks, ptrtbl_shift, nextblk, block_type, magic, salt;
-    uint64_t leafs_2n_ptrs[64], blocks_n5_entries[64], blocks_n10_full[64], entries_n_chunks[64],
-        buckets_n_entries[64];
+    uint64_t ptrtbl_blk, ptrtbl_numblks, ptrtbl_shift, nextblk, blks_copied;
+    uint64_t block_type, magic, salt, normflags, flags;
+    uint64_t leafs_2n_ptrs[ZAP_HISTOGRAM_SIZE], blocks_n5_entries[ZAP_HISTOGRAM_SIZE],
+        blocks_n10_full[ZAP_HISTOGRAM_SIZE], entries_n_chunks[ZAP_HISTOGRAM_SIZE],
+        buckets_n_entries[ZAP_HISTOGRAM_SIZE];
     bool micro;
 };
 int zap_stats_get(struct zap *zap, struct zap_stats *out);
