@@ -10,6 +10,7 @@
 #ifndef ZUSE_VDEV_BACKEND_IMPL_H
 #define ZUSE_VDEV_BACKEND_IMPL_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "base/device.h"
@@ -30,7 +31,8 @@ struct file_device {
     int fd;
     int fd_direct; /* same object opened O_DIRECT, -1 if not asked for or not possible */
     uint32_t direct_align;
-    struct mutex lock; /* RANK_DEVICE */
+    atomic_bool no_nowait; /* the file system has no RWF_NOWAIT */
+    struct mutex lock;     /* RANK_DEVICE */
     struct cond idle;
     uint64_t inflight;
 };
