@@ -102,7 +102,7 @@ static void run_mutations(const uint8_t *data, size_t size)
 
 static void run_noise(void)
 {
-    uint8_t noise[2048];
+    uint8_t noise[2048] = {0};
     uint64_t rng = 1;
 
     run_one(noise, 0);
