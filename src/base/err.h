@@ -102,6 +102,11 @@
     /* service, cli */                                                                             \
     X(PROTO, EPROTO, "malformed message on the service socket")                                    \
     X(NOSERVICE, ECONNREFUSED, "zused is not running")                                             \
+    X(MOUNTED, EBUSY, "filesystem already mounted")                                                \
+    X(NOTMOUNTED, EINVAL, "not currently mounted")                                                 \
+    X(LEGACYMOUNT, EINVAL, "legacy mountpoint")                                                    \
+    X(NOMOUNTPOINT, EINVAL, "no mountpoint set")                                                   \
+    X(CANMOUNTOFF, EINVAL, "'canmount' property is set to 'off'")                                  \
     X(BADUSAGE, EINVAL, "invalid usage")
 
 enum zuse_err_index {
