@@ -56,14 +56,14 @@ def decompose(c, compat):
     return [d for f in fields for d in decompose(int(f, 16), compat)]
 
 
-def compositions(known, assigned):
+def compositions(known):
     for c in known:
         fields = unicodedata.decomposition(chr(c)).split()
         if len(fields) != 2 or fields[0].startswith("<"):
             continue
         a, b = (int(f, 16) for f in fields)
         # What normalize() does not put together again is excluded from composition.
-        if a in assigned and b in assigned and unicodedata.normalize("NFC", chr(a) + chr(b)) == chr(c):
+        if unicodedata.normalize("NFC", chr(a) + chr(b)) == chr(c):
             yield a, b, c
 
 
@@ -120,7 +120,7 @@ def main():
         rows(out, "static const uint32_t decomposed_chars[]", chars)
         rows(out, "static const struct unicode_decomposition decomposition_table[]", decompositions)
         rows(out, "static const struct unicode_range combining_table[]", combining_ranges(known))
-        rows(out, "static const struct unicode_composition composition_table[]", sorted(compositions(known, assigned)))
+        rows(out, "static const struct unicode_composition composition_table[]", sorted(compositions(known)))
 
 
 main()
