@@ -41,11 +41,13 @@ void zap_block_bswap(void *block, size_t len)
         bswap64_array(block, len & ~(size_t)7);
         return;
     }
-    uint64_t type = __builtin_bswap64(load_ne64(block));
+    /* Either direction: the tag says what the block is in the order it has now or in the other. */
+    uint64_t now = load_ne64(block), then = __builtin_bswap64(now);
     unsigned shift = highbit64(len) - 1;
-    if (type == ZAP_BLOCK_MICRO)
+    if (now == ZAP_BLOCK_MICRO || then == ZAP_BLOCK_MICRO)
         mzap_bswap(block, len);
-    else if (type == ZAP_BLOCK_LEAF && is_pow2(len) && shift <= ZAP_MAX_SHIFT)
+    else if ((now == ZAP_BLOCK_LEAF || then == ZAP_BLOCK_LEAF) && is_pow2(len) &&
+             shift <= ZAP_MAX_SHIFT)
         zap_leaf_block_bswap(block, shift);
     else /* header and pointer table */
         bswap64_array(block, len & ~(size_t)7);
