@@ -25,7 +25,7 @@ int service_create(struct env *env, const struct service_options *opt, struct se
     if (opt->runtime_dir != NULL && (s->runtime_dir = mem_strdup(opt->runtime_dir)) == NULL)
         err = ZE_NOMEM;
     if (err == 0)
-        err = pool_events_create(env, 0, &s->events);
+        err = pool_events_create(env, &s->events);
     if (err == 0)
         err = arc_create(env, opt->cache_limit, &s->arc);
     if (err != 0) {
