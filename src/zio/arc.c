@@ -17,7 +17,8 @@
 #include "zio/zio_impl.h"
 
 #define RAW_VARIANT      (1ull << 62) /* in key.dva[1]: see struct arc_key */
-#define CORRELATED_READS 32u          /* uses this close together, in blocks read, are one use */
+#define CORRELATED_READS 32u          /* uses closer together than this many blocks read ... */
+#define CORRELATED_NS    50000000u    /* ... and this time are one use */
 #define PREFETCH_MAX     64u          /* reads ahead under way */
 #define PREFETCH_PART    8u           /* and at most this part of the target as data of them */
 
@@ -135,6 +136,7 @@ static void io_settle(struct arc *arc, struct arc_stripe *s, struct arc_io *io, 
     hdr->state = hdr->was_ghost ? ARC_MFU : ARC_MRU;
     hdr->marked = false;
     hdr->touched = atomic_fetch_add_explicit(&arc->clock, 1, memory_order_relaxed);
+    hdr->touched_ns = env_mono_ns(arc->env);
     hdr->key_guid = io->zr.key_guid;
     hdr->flags = (uint8_t)((hdr->flags & ARC_HDR_PREFETCH) | (io->zr.used_key ? ARC_HDR_KEYED : 0) |
                            (io->zr.unverified ? ARC_HDR_UNVERIFIED : 0));
@@ -212,8 +214,11 @@ static void touch(struct arc *arc, struct arc_stripe *s, struct arc_hdr *hdr)
     if (hdr->flags & ARC_HDR_PREFETCH) { /* its first use, not its second */
         hdr->flags &= (uint8_t)~ARC_HDR_PREFETCH;
         s->prefetch_hits++;
-    } else if (now - hdr->touched >= CORRELATED_READS) {
-        hdr->marked = true;
+    } else if (!hdr->marked) {
+        uint64_t ns = env_mono_ns(arc->env);
+        hdr->marked =
+            now - hdr->touched >= CORRELATED_READS || ns - hdr->touched_ns >= CORRELATED_NS;
+        hdr->touched_ns = ns;
     }
     hdr->touched = now;
     if (hdr->state == ARC_MFU)

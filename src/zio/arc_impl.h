@@ -78,8 +78,9 @@ struct arc_hdr {
     struct arc_hdr *dprev, *dnext; /* list of headers with dec */
     struct arc_data *data, *dec;
     struct arc_io *io;
-    uint64_t touched; /* arc->clock at the last use */
-    uint64_t size;    /* bytes it takes, or took when it had data */
+    uint64_t touched;    /* arc->clock at the last use */
+    uint64_t touched_ns; /* env time then */
+    uint64_t size;       /* bytes it takes, or took when it had data */
     uint32_t stripe;
     uint8_t state;        /* enum arc_state */
     uint8_t flags;        /* enum arc_hdr_flags; 0 in a ghost */

@@ -276,7 +276,7 @@ static bool evict_one(struct arc *arc, struct arc_list *l, struct batch *b)
     return went;
 }
 
-/* List lock held. Forget the oldest ghosts beyond what the lists may remember. */
+/* List lock held. Forget the oldest ghosts: they may remember as much as the cache holds. */
 static void trim_ghosts(struct arc *arc, struct batch *b)
 {
     uint64_t target = atomic_load_explicit(&arc->target, memory_order_relaxed);
@@ -284,17 +284,13 @@ static void trim_ghosts(struct arc *arc, struct batch *b)
 
     for (unsigned tries = 0; tries < ARC_EVICT_BATCH && b->nhdr < ARC_EVICT_BATCH; tries++) {
         struct arc_list(*l)[ARC_CLASSES] = arc->list;
-        uint64_t mru = l[ARC_MRU][0].bytes + l[ARC_MRU][1].bytes;
         uint64_t b1 = l[ARC_MRU_GHOST][0].bytes + l[ARC_MRU_GHOST][1].bytes;
         uint64_t b2 = l[ARC_MFU_GHOST][0].bytes + l[ARC_MFU_GHOST][1].bytes;
         uint64_t count = l[ARC_MRU_GHOST][0].count + l[ARC_MRU_GHOST][1].count +
                          l[ARC_MFU_GHOST][0].count + l[ARC_MFU_GHOST][1].count;
-        bool heavy = count * sizeof(struct arc_hdr) > target / GHOST_HDR_PART;
-        enum arc_state st = ARC_MFU_GHOST;
-        if (b1 != 0 && (mru + b1 > target || (heavy && b1 >= b2)))
-            st = ARC_MRU_GHOST;
-        else if (!(b1 + b2 > target || heavy) || b2 == 0)
+        if (b1 + b2 <= target && count * sizeof(struct arc_hdr) <= target / GHOST_HDR_PART)
             break;
+        enum arc_state st = b1 >= b2 ? ARC_MRU_GHOST : ARC_MFU_GHOST;
         g = &l[st][l[st][ARC_DATA].bytes >= l[st][ARC_META].bytes ? ARC_DATA : ARC_META];
         struct arc_hdr *hdr = g->old;
         struct arc_stripe *s = &arc->stripe[hdr->stripe];
