@@ -226,8 +226,8 @@ static int hold_name_locked(struct dsl_pool *dp, const char *name, struct dsl_da
 {
     const char *at = strchr(name, '@');
     size_t len = at != NULL ? (size_t)(at - name) : strlen(name);
-    struct dsl_dataset *head;
-    struct dsl_dir *dd;
+    struct dsl_dataset *head = NULL;
+    struct dsl_dir *dd = NULL;
     int err = dir_by_name_locked(dp, name, len, &dd);
 
     if (err != 0)

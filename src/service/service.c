@@ -7,7 +7,7 @@
 
 #include "pool/events.h"
 
-static const struct op *const op_tables[] = {ops_pool, ops_dataset, ops_mount, ops_key, ops_file, ops_inspect};
+static const struct op *const op_tables[] = {ops_pool, ops_dataset, ops_mount, ops_key, ops_file};
 
 int service_create(struct env *env, const struct service_options *opt, struct service **out)
 {

@@ -53,7 +53,7 @@ struct op {
     unsigned flags;
 };
 /* Each op_*.c has a table that ends with a NULL name. */
-extern const struct op ops_pool[], ops_dataset[], ops_mount[], ops_key[], ops_file[], ops_inspect[];
+extern const struct op ops_pool[], ops_dataset[], ops_mount[], ops_key[], ops_file[];
 
 /* ---- helpers of operations ---- */
 int op_item(struct op_context *ctx, const struct nvlist *item); /* ZE_CANCELED when the caller had enough */
