@@ -143,7 +143,7 @@ int pool_config_fix_paths(const struct nvlist *config, const struct pool_scan *s
                           struct nvlist **out)
 {
     AUTO_NVLIST struct nvlist *copy = NULL;
-    struct nvlist *tree = nvlist_child(config, "vdev_tree"), *fixed;
+    struct nvlist *tree = nvlist_child(config, "vdev_tree"), *fixed = NULL;
     if (tree == NULL)
         return err_raise(ZE_VDEVCONFIG, "the configuration has no vdev tree");
     int err = nvlist_dup(config, &copy);
@@ -241,7 +241,7 @@ static int assemble_pool(const struct found_pool *p, const struct pool_scan *sca
                                          "pool_guid", "errata",   "comment",    "compatibility",
                                          "hostid",    "hostname", "hole_array", "vdev_children"};
     AUTO_NVLIST struct nvlist *nv = NULL;
-    struct nvlist *tree;
+    struct nvlist *tree = NULL;
     int err = nvlist_create(&nv);
     for (size_t i = 0; err == 0 && i < array_len(copied); i++) {
         const struct nvpair *pair = nvlist_find(p->best, copied[i]);

@@ -20,15 +20,14 @@
 #include "base/env.h"
 #include "base/lock.h"
 #include "codec/nvlist.h"
+#include "disk/features.h"
 #include "disk/uberblock.h"
 #include "dmu/dmu.h"
 #include "dsl/dsl.h"
 #include "vdev/vdev.h"
 #include "zio/zio.h"
 
-#define POOL_NAME_MAX         256 /* with NUL */
-#define POOL_VERSION_FEATURES 5000
-#define POOL_VERSION_MAX_OLD  28
+#define POOL_NAME_MAX 256 /* with NUL */
 
 enum pool_state { /* of labels and configs */
                   POOL_STATE_ACTIVE,

@@ -356,6 +356,18 @@ int vdev_tree_open(struct vdev_tree *tree, unsigned device_open_flags)
     return 0;
 }
 
+int vdev_aux_open(struct vdev_tree *tree)
+{
+    unsigned flags = tree->open_flags;
+    tree->open_flags &= ~(unsigned)(DEVICE_OPEN_EXCL | DEVICE_OPEN_WRITE);
+    for (unsigned i = 0; i < tree->nspares; i++)
+        vdev_open_one(tree->spares[i]);
+    for (unsigned i = 0; i < tree->nl2cache; i++)
+        vdev_open_one(tree->l2cache[i]);
+    tree->open_flags = flags;
+    return 0;
+}
+
 static int close_one(void *arg, struct vdev *vd)
 {
     if (vd->ops->close != NULL)

@@ -90,6 +90,7 @@ enum vdev_stat {
     VDEV_STAT_NOALLOC,
     VDEV_STAT_LATENCY_READ_NS, /* sums; divide by ops */
     VDEV_STAT_LATENCY_WRITE_NS,
+    VDEV_STAT_CHECKPOINT, /* bytes; by pool/ */
     VDEV_STATS_COUNT
 };
 

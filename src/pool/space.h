@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Space figures from what the pool stores about itself: space map headers and their logs, dedup
+ * statistics, block reference totals (format/pool.md 16, 17, 19). Nothing is loaded into memory for
+ * long. Callers: pool/ (properties, configuration), inspect/.
+ */
+#ifndef ZUSE_POOL_SPACE_H
+#define ZUSE_POOL_SPACE_H
+
+#include "pool/pool.h"
+
+struct top_space {
+    uint64_t size;       /* metaslab count << shift */
+    uint64_t alloc;      /* with the space map logs applied */
+    uint64_t checkpoint; /* bytes held for the checkpoint only */
+    uint64_t metaslabs;
+    uint64_t fragmentation; /* percent, UINT64_MAX = unknown */
+};
+/* One struct for each top-level vdev, in order; free() it. */
+int pool_top_spaces(struct pool *pool, struct top_space **out);
+
+struct pool_savings { /* bytes, deflated */
+    uint64_t dedup_dsize, dedup_ref_dsize, dedup_table_size;
+    uint64_t clone_used, clone_saved;
+};
+int pool_savings_get(struct pool *pool, struct pool_savings *out);
+
+#endif
