@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Datasets: heads and snapshots (format/dsl.md, "3. dsl_dataset object"), by name and by object. */
+#include "dsl/crypt_keys.h"
 #include "dsl/dsl_impl.h"
 
 #include <stdlib.h>
@@ -149,6 +150,7 @@ void dsl_dataset_rele(struct dsl_dataset *ds)
 {
     struct dsl_pool *dp = ds->dp;
     struct objset *os = NULL;
+    uint64_t attached = 0;
 
     mutex_lock(&dp->lock);
     if (--ds->refs == 0) {
@@ -158,6 +160,7 @@ void dsl_dataset_rele(struct dsl_dataset *ds)
             at = &(*at)->hash_next;
         *at = ds->hash_next;
         os = ds->os;
+        attached = ds->key_attached ? ds->object : 0;
         dsl_dir_rele_locked(ds->dir);
         mutex_destroy(&ds->lock);
         free(ds);
@@ -165,6 +168,8 @@ void dsl_dataset_rele(struct dsl_dataset *ds)
     mutex_unlock(&dp->lock);
     if (os != NULL)
         objset_close(os);
+    if (attached != 0)
+        dsl_keystore_detach(dp->keystore, attached);
 }
 
 /* Directory of "a/b/c" (len bytes), pool name included. */
@@ -309,14 +314,38 @@ bool dsl_dataset_is_inconsistent(const struct dsl_dataset *ds)
     return (ds->phys.flags & DSL_DATASET_FLAG_INCONSISTENT) != 0;
 }
 
+/* Encrypted: make the key findable for reads; with the key loaded, check the root block's MACs once. */
+static int prepare_key(struct dsl_dataset *ds)
+{
+    struct dsl_keystore *ks = ds->dp->keystore;
+    char name[DATASET_NAME_MAX];
+    int err = 0;
+
+    if (ds->dir->crypto_key_obj == 0 || ds->macs_checked)
+        return 0;
+    if (!ds->key_attached) {
+        err = dsl_keystore_attach(ks, ds->object, ds->dir->crypto_key_obj);
+        ds->key_attached = err == 0;
+    }
+    if (err == 0)
+        err = dsl_keystore_verify(ks, ds->object, &ds->phys.bp, &ds->macs_checked);
+    if (err == 0)
+        return 0;
+    dsl_dataset_name(ds, name);
+    return err_context(err, "dataset %s: ", name);
+}
+
 int dsl_dataset_objset(struct dsl_dataset *ds, struct objset **out)
 {
     MUTEX_GUARD(&ds->lock);
+    int err = prepare_key(ds);
 
+    if (err != 0)
+        return err;
     if (ds->os == NULL) {
         struct objset *os;
-        int err = objset_open(ds->dp->zp, ds->object, &ds->phys.bp, 0, &os);
 
+        err = objset_open(ds->dp->zp, ds->object, &ds->phys.bp, 0, &os);
         if (err != 0)
             return err;
         ds->os = os;

@@ -39,8 +39,10 @@ struct dsl_dataset {
     bool zapified;
     struct dsl_dataset_phys phys;
     char snap_name[DATASET_NAME_MAX]; /* "" for a head */
-    struct mutex lock;                /* RANK_DSL_DATASET: os */
+    struct mutex lock;                /* RANK_DSL_DATASET: what follows */
     struct objset *os;
+    bool key_attached; /* known to the keystore, while os is open */
+    bool macs_checked; /* those of the root block, once the key was there */
 };
 
 struct dsl_pool {
