@@ -451,6 +451,7 @@ static void decode_publish(struct request *q, struct arc_data *dec, int err)
 {
     struct arc *arc = q->pool->arc;
     struct arc_stripe *s = arc_key_stripe(arc, q->hash);
+    bool full = false;
 
     mutex_lock(&s->lock);
     struct arc_hdr *hdr = hdr_of_stored(s, q);

@@ -181,8 +181,9 @@ void arc_list_add(struct arc *arc, struct arc_hdr *hdr);
 void arc_list_del(struct arc *arc, struct arc_hdr *hdr);
 /* Stripe lock held, hdr is a ghost: adapt the targets and take it off its list. */
 void arc_ghost_hit(struct arc *arc, struct arc_hdr *hdr);
-/* Stripe lock held: hdr->dec was set / is about to be cleared. */
-void arc_decoded_add(struct arc *arc, struct arc_hdr *hdr);
+/* Stripe lock held: hdr->dec was set. True: there are too many now, arc_decoded_trim() is due. */
+bool arc_decoded_add(struct arc *arc, struct arc_hdr *hdr);
+void arc_decoded_trim(struct arc *arc); /* no locks held */
 /* Stripe lock held: unlink hdr from everything and free it. Its data is handed back, to release
  * without locks. */
 void arc_hdr_destroy(struct arc *arc, struct arc_stripe *s, struct arc_hdr *hdr,

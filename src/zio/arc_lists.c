@@ -124,10 +124,11 @@ void arc_list_del(struct arc *arc, struct arc_hdr *hdr)
     hdr->listed = false;
 }
 
-void arc_decoded_add(struct arc *arc, struct arc_hdr *hdr)
+bool arc_decoded_add(struct arc *arc, struct arc_hdr *hdr)
 {
     MUTEX_GUARD(&arc->list_lock);
     decoded_append(arc, hdr);
+    return arc->decoded.bytes > arc_decoded_max(arc);
 }
 
 void arc_hdr_destroy(struct arc *arc, struct arc_stripe *s, struct arc_hdr *hdr,
@@ -343,6 +344,16 @@ static void batch_free(struct arc *arc, struct batch *b)
         free(b->hdr[i]);
     if (b->nhdr != 0)
         arc_uncharge(arc, b->nhdr * sizeof(struct arc_hdr));
+}
+
+void arc_decoded_trim(struct arc *arc)
+{
+    struct batch b = {.ndata = 0};
+
+    mutex_lock(&arc->list_lock);
+    trim_decoded(arc, &b, arc_decoded_max(arc), false);
+    mutex_unlock(&arc->list_lock);
+    batch_free(arc, &b);
 }
 
 static uint64_t evict_batch(struct arc *arc, uint64_t bytes, uint64_t *look)

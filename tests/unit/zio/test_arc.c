@@ -476,6 +476,23 @@ static void test_held_are_kept(void **state)
         arc_release(held[i]);
 }
 
+/* Decompressed copies that nobody holds stay few. */
+static void test_decoded_bound(void **state)
+{
+    struct fake_world *w = *state;
+    enum { N = 200 };
+    struct arc_stats st;
+
+    struct arc *arc = new_arc(w, 16 << 20);
+    for (unsigned i = 0; i < N; i++) {
+        struct blkptr bp = block(w, 65000 + i, 32768, COMPRESS_LZ4);
+        use(w, &bp);
+        arc_stats_get(arc, &st);
+        assert_true(st.decoded_size <= 1 << 20);
+    }
+    assert_true(st.decoded_size > 1 << 19);
+}
+
 /* More held than the limit: reads go on, within the slack. */
 static void test_more_held_than_fits(void **state)
 {
@@ -713,6 +730,7 @@ int main(void)
         T(test_adaptation),
         T(test_metadata_balance),
         T(test_held_are_kept),
+        T(test_decoded_bound),
         T(test_more_held_than_fits),
         T(test_reclaimer),
         T(test_shrink),
