@@ -462,12 +462,14 @@ static void decode_publish(struct request *q, struct arc_data *dec, int err)
         if (dec != NULL) {
             arc_data_hold(dec);
             hdr->dec = dec;
-            arc_decoded_add(arc, hdr);
+            full = arc_decoded_add(arc, hdr);
         }
     }
-    cond_broadcast(
-        &s->decoded); /* also when the header is gone: its waiters decode for themselves */
+    /* also when the header is gone: its waiters decode for themselves */
+    cond_broadcast(&s->decoded);
     mutex_unlock(&s->lock);
+    if (full)
+        arc_decoded_trim(arc);
 }
 
 struct decode_job {
