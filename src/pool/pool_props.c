@@ -231,14 +231,13 @@ static int put_features(struct getter *g)
     int err = 0;
     char name[96];
     const struct pool_feature_state *f = g->pool->features;
-    if (f == NULL)
-        return 0;
     for (unsigned i = 0; i < FEATURE_COUNT && err == 0; i++) {
         snprintf(name, sizeof(name), "feature@%s", feature_info((enum feature)i)->name);
         if (wanted(g, name))
-            err = put(g, name, pool_feature_state_name(f, (enum feature)i), 0,
-                      pool_feature_enabled(f, (enum feature)i) ? "local" : "default");
+            err = put(g, name, pool_feature_state_name(f, (enum feature)i), 0, "local");
     }
+    if (f == NULL)
+        return err;
     for (const struct nvpair *p = NULL; err == 0 && (p = nvlist_next(f->unsupported, p)) != NULL;) {
         uint64_t count = 0;
         char key[ZAP_NAME_MAX + 16];

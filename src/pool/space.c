@@ -72,6 +72,19 @@ static void fragmentation_add(struct fragmentation *f, const struct spacemap_phy
         f->sum += weighted / (total / 128 == 0 ? 1 : total / 128);
 }
 
+/* Bytes of metaslab i: all but what dRAID loses to whole stripes (format/raid.md 5.5). */
+static uint64_t metaslab_size(const struct vdev *vd, uint64_t i)
+{
+    uint64_t start = i << vd->metaslab_shift, end = (i + 1) << vd->metaslab_shift;
+    if (vd->type != VDEV_DRAID)
+        return end - start;
+    uint64_t stripe = vdev_psize_to_asize(vd, 1ull << vd->ashift, 0);
+    if (stripe == 0)
+        return end - start;
+    start = div_round_up(start, stripe) * stripe;
+    return start < end ? (end - start) / stripe * stripe : 0;
+}
+
 static int top_metaslabs(struct pool *pool, struct vdev *vd, struct top_space *out)
 {
     uint64_t n = vd->asize >> vd->metaslab_shift;
@@ -79,7 +92,8 @@ static int top_metaslabs(struct pool *pool, struct vdev *vd, struct top_space *o
         return err_raise(ZE_BADVDEV, "vdev %llu has %llu metaslabs", (unsigned long long)vd->id,
                          (unsigned long long)n);
     out->metaslabs = n;
-    out->size = n << vd->metaslab_shift;
+    for (uint64_t i = 0; i < n; i++)
+        out->size += metaslab_size(vd, i);
     if (vd->metaslab_array == 0 || n == 0)
         return 0;
     AUTO_FREE uint64_t *object = mem_calloc(n, sizeof(*object));
@@ -253,6 +267,42 @@ static int dedup_totals(struct pool *pool, struct pool_savings *out)
     return err == ZE_NOENT ? 0 : err;
 }
 
+static uint64_t object_used(struct pool *pool, uint64_t object)
+{
+    struct dnode *dn;
+    if (dnode_hold(pool->mos, object, &dn) != 0)
+        return 0;
+    uint64_t used = dnode_phys_used(dnode_phys(dn));
+    dnode_rele(dn);
+    return used;
+}
+
+/* Sum of the objects named DDT-... in the MOS directory, or in the directory of one table. */
+static int table_size(struct pool *pool, uint64_t directory, bool top, uint64_t *size)
+{
+    struct zap *zap;
+    int err = zap_open(pool->mos, directory, &zap);
+    if (err != 0)
+        return err;
+    AUTO_FREE struct zap_entry *e = mem_zalloc(sizeof(*e));
+    struct zap_cursor c;
+    zap_cursor_init(&c, zap);
+    err = e == NULL ? ZE_NOMEM : 0;
+    while (err == 0 && (err = zap_cursor_next(&c, e)) == 0) {
+        if (strncmp(e->name, "DDT-", 4) != 0 || strcmp(e->name, DDT_STATISTICS_NAME) == 0 ||
+            e->integer_size != 8 || e->count != 1)
+            continue;
+        bool is_directory = top && strchr(e->name + 4, '-') == NULL;
+        if (is_directory)
+            err = table_size(pool, e->first, false, size);
+        else
+            *size += object_used(pool, e->first);
+    }
+    zap_cursor_fini(&c);
+    zap_close(zap);
+    return err == ZE_NOENT ? 0 : err;
+}
+
 static int clone_totals(struct pool *pool, struct pool_savings *out)
 {
     if (!pool_feature_active(pool->features, FEATURE_BLOCK_CLONING))
@@ -283,6 +333,8 @@ int pool_savings_get(struct pool *pool, struct pool_savings *out)
 {
     *out = (struct pool_savings){0};
     int err = dedup_totals(pool, out);
+    if (err == 0)
+        err = table_size(pool, 1, true, &out->dedup_table_size);
     return err != 0 ? err : clone_totals(pool, out);
 }
 
