@@ -65,6 +65,15 @@ void *codec_thread_cache(enum codec_slot slot, void *(*create)(void), void (*des
     return c->slot[slot].context;
 }
 
+void codec_thread_cache_forget(enum codec_slot slot)
+{
+    struct cache *c = cache_mine;
+    if (c == NULL || c->slot[slot].context == NULL)
+        return;
+    c->slot[slot].destroy(c->slot[slot].context);
+    c->slot[slot].context = NULL;
+}
+
 void codec_thread_cache_drop(void)
 {
     struct cache *c = cache_mine;

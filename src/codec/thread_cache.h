@@ -15,7 +15,6 @@ enum codec_slot {
     CODEC_SLOT_DEFLATE,
     CODEC_SLOT_ZSTD_IN,
     CODEC_SLOT_ZSTD_OUT,
-    CODEC_SLOT_LZ4,
     CODEC_SLOT_COUNT
 };
 
@@ -24,6 +23,8 @@ enum codec_slot {
  * destroy must be the same for every call on a slot.
  */
 void *codec_thread_cache(enum codec_slot slot, void *(*create)(void), void (*destroy)(void *));
+/* Free the calling thread's context of one slot, because it has grown too big to keep. */
+void codec_thread_cache_forget(enum codec_slot slot);
 /* Free everything the calling thread keeps. Done by itself at thread exit, except on the main
  * thread. */
 void codec_thread_cache_drop(void);
