@@ -34,7 +34,9 @@ local_file() {
     local where=${1:-/usr/$2}
     echo '[properties]'
     echo 'needs_exe_wrapper = true'
-    if [ -n "$1" ]; then
+    if [ -z "$1" ]; then
+        echo "pkg_config_libdir = '/nonexistent'" # not this machine's libraries
+    else
         echo "sys_root = '$1'"
         echo "pkg_config_libdir = '$1/usr/lib/$2/pkgconfig:$1/usr/share/pkgconfig'"
         echo '[built-in options]'
