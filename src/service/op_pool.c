@@ -202,7 +202,6 @@ static int run_import(struct service *s, struct op_context *ctx, const struct nv
 static int finish_import(struct service *s, struct op_context *ctx, struct pool *pool, const struct nvlist *args,
                          struct nvlist *result)
 {
-    AUTO_NVLIST struct nvlist *none = NULL;
     uint64_t mounted = 0;
     int err = add_pool(s, pool);
 
