@@ -22,6 +22,12 @@ static bool is_namespaced(const char *name)
            has_prefix(name, "system.");
 }
 
+/* POSIX ACLs exist only where acltype=posix, whatever is stored. */
+static bool is_unused_acl(const struct zpl *z, const char *name)
+{
+    return !z->posix_acl && has_prefix(name, "system.posix_acl_");
+}
+
 static bool is_hidden(const char *stored)
 {
     return has_prefix(stored, "freebsd:");
@@ -143,7 +149,7 @@ int zpl_getxattr(struct zpl_node *n, const char *name, void *buf, size_t len, si
 {
     int err = check_request(name);
 
-    if (n->kind != ZPL_NODE_OBJECT)
+    if (n->kind != ZPL_NODE_OBJECT || is_unused_acl(n->z, name))
         err = ZE_NOENT;
     if (err == 0)
         err = get_stored(n, name, buf, len, need);
@@ -157,6 +163,7 @@ int zpl_getxattr(struct zpl_node *n, const char *name, void *buf, size_t len, si
 /* ---- listing ---- */
 
 struct lister {
+    const struct zpl *z;
     char *buf;
     size_t len, need;
 };
@@ -166,7 +173,7 @@ static void list_add(struct lister *l, const char *stored)
     const char *prefix = is_namespaced(stored) ? "" : USER_PREFIX;
     size_t size = strlen(prefix) + strlen(stored) + 1;
 
-    if (is_hidden(stored))
+    if (is_hidden(stored) || is_unused_acl(l->z, stored))
         return;
     if (l->need + size <= l->len) {
         strcpy(l->buf + l->need, prefix);
@@ -186,7 +193,7 @@ int zpl_listxattr(struct zpl_node *n, char *buf, size_t len, size_t *need)
 {
     AUTO_NVLIST struct nvlist *list = NULL;
     AUTO_NODE struct zpl_node *dir = NULL;
-    struct lister l = {buf, len, 0};
+    struct lister l = {n->z, buf, len, 0};
     const struct nvpair *p = NULL;
     int err;
 
