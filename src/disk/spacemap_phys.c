@@ -88,17 +88,22 @@ unsigned spacemap_entry_encode(const struct spacemap_entry *e, uint64_t out[2])
     return 2;
 }
 
-int spacemap_entry_format(char *buf, size_t len, const struct spacemap_entry *e)
+int spacemap_entry_format(char *buf, size_t len, const struct spacemap_entry *e, uint64_t start,
+                          unsigned shift)
 {
+    uint64_t from = start + (e->offset << shift), size = e->run << shift;
+
     switch (e->kind) {
     case SPACEMAP_PADDING:
-        return snprintf(buf, len, "padding");
+        return snprintf(buf, len, "Padding");
     case SPACEMAP_DEBUG:
         return snprintf(buf, len, "%s: txg %" PRIu64 " pass %u", e->debug_free ? "FREE" : "ALLOC",
                         e->txg, e->pass);
     default:
-        return snprintf(
-            buf, len, "%c range: %010" PRIx64 "-%010" PRIx64 " size: %06" PRIx64 " vdev: %06u",
-            e->kind == SPACEMAP_FREE ? 'F' : 'A', e->offset, e->offset + e->run, e->run, e->vdev);
+        return snprintf(buf, len,
+                        "   %c  range: %010" PRIx64 "-%010" PRIx64 "  size: %06" PRIx64
+                        " vdev: %" PRIu32 " words: %d",
+                        e->kind == SPACEMAP_FREE ? 'F' : 'A', from, from + size, size, e->vdev,
+                        e->two_words ? 2 : 1);
     }
 }

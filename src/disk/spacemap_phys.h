@@ -27,7 +27,7 @@ int spacemap_phys_load(struct spacemap_phys *out, const void *bonus, size_t bonu
                        uint64_t data_size, uint64_t object);
 
 enum spacemap_kind { SPACEMAP_ALLOC, SPACEMAP_FREE, SPACEMAP_DEBUG, SPACEMAP_PADDING };
-#define SPACEMAP_NO_VDEV        ((uint64_t)0xffffff)
+#define SPACEMAP_NO_VDEV        ((uint64_t)1 << 24) /* one-word entries */
 #define SPACEMAP_ONE_WORD_RUN   ((uint64_t)1 << 15)
 #define SPACEMAP_TWO_WORD_RUN   ((uint64_t)1 << 36)
 #define SPACEMAP_ONE_WORD_LIMIT ((uint64_t)1 << 47) /* offsets below */
@@ -49,7 +49,8 @@ struct spacemap_entry {
 int spacemap_entry_decode(const uint64_t *words, size_t n, size_t *pos, struct spacemap_entry *e);
 /* Words written (1 or 2), 0 if the values fit in neither form. */
 unsigned spacemap_entry_encode(const struct spacemap_entry *e, uint64_t out[2]);
-/* As zdb's -mmmmm lists print an entry is inspect's; this is the bare text. */
-int spacemap_entry_format(char *buf, size_t len, const struct spacemap_entry *e);
+/* As zdb -mmmmm lists it, without the index: start and shift are the map's. */
+int spacemap_entry_format(char *buf, size_t len, const struct spacemap_entry *e, uint64_t start,
+                          unsigned shift);
 
 #endif

@@ -25,7 +25,7 @@ static void words(const uint8_t *data, size_t size)
         return;
     memcpy(w, data, n * 8);
     while (spacemap_entry_decode(w, n, &pos, &e) == 0) {
-        (void)spacemap_entry_format(text, sizeof(text), &e);
+        (void)spacemap_entry_format(text, sizeof(text), &e, 0, 9);
         unsigned used = spacemap_entry_encode(&e, out);
         if ((e.kind == SPACEMAP_ALLOC || e.kind == SPACEMAP_FREE) &&
             (used != pos - before || memcmp(out, w + before, used * 8) != 0))

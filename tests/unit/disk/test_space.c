@@ -38,6 +38,10 @@ static void metaslab_words(void **state)
     assert_int_equal(e.run << 12, 0x3000);
     assert_int_equal(spacemap_entry_decode(words, 5, &pos, &e), 0);
     assert_int_equal(e.offset << 12, 0x4000);
+    char text[128]; /* as zdb -mmmmm lists it */
+    spacemap_entry_format(text, sizeof(text), &e, 0x1000000, 12);
+    assert_string_equal(text,
+                        "   A  range: 0001004000-0001012000  size: 00e000 vdev: 16777216 words: 1");
     assert_int_equal(e.run << 12, 0xe000);
     assert_int_equal(spacemap_entry_encode(&e, out), 1);
     assert_int_equal(out[0], words[2]);
