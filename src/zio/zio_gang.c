@@ -143,7 +143,7 @@ static void gang_note_error(struct gang_node *g, int err)
     err_detail_get(g->detail, sizeof(g->detail));
 }
 
-static void gang_pump(struct gang_node *g);
+static void gang_pump(struct gang_node *g, const struct zio_phys *finished_member);
 
 static void gang_member_done(struct zio_phys *child, int err)
 {
@@ -151,13 +151,8 @@ static void gang_member_done(struct zio_phys *child, int err)
 
     if (err != 0)
         gang_note_error(g, err);
-    mutex_lock(&g->lock);
-    g->zp->scrub.copies += child->scrub.copies;
-    g->zp->scrub.bad += child->scrub.bad;
-    g->inflight--;
-    mutex_unlock(&g->lock);
+    gang_pump(g, child);
     free(child);
-    gang_pump(g);
 }
 
 /* Called by the pump only, so one at a time. */
@@ -190,11 +185,17 @@ static int gang_launch(struct gang_node *g, unsigned slot)
  * Members that complete at once call back into a pump that is already running: it only notes that
  * there is more to do, so the stack does not grow with the number of members.
  */
-static void gang_pump(struct gang_node *g)
+static void gang_pump(struct gang_node *g, const struct zio_phys *finished_member)
 {
     unsigned parallel = g->zp->depth == 0 ? GANG_PARALLEL : 1;
 
     mutex_lock(&g->lock);
+    /* Under the same hold that decides who finishes: between two, another member could end the node. */
+    if (finished_member != NULL) {
+        g->zp->scrub.copies += finished_member->scrub.copies;
+        g->zp->scrub.bad += finished_member->scrub.bad;
+        g->inflight--;
+    }
     g->again = true;
     if (g->pumping) {
         mutex_unlock(&g->lock);
@@ -234,7 +235,7 @@ static void gang_header_done(struct zio_phys *header_read, int err)
         g->members = 0;
         gang_note_error(g, err);
     }
-    gang_pump(g);
+    gang_pump(g, NULL);
 }
 
 static int gang_prepare(struct gang_node *g)
