@@ -195,7 +195,8 @@ static int load_with_rewind(struct pool_load *ld)
                                                  : 0;
     while (err != 0 && !rewind_is_hopeless(err) && tried > floor && tried > 1) {
         ld->max_txg = tried - 1;
-        ld->extreme = ld->max_txg < last - min_of(last, (uint64_t)REWIND_SAFE_TXGS);
+/* Labels are younger than an old uberblock; an exported pool's are written with its last txg. */
+        ld->extreme = flags & POOL_IMPORT_EXTREME;
         err = pool_load_once(ld);
         if (pool->ub.txg >= tried || pool->ub.txg < floor)
             break;

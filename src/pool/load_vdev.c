@@ -105,6 +105,15 @@ static unsigned healthy_tops(const struct vdev *root)
     return n;
 }
 
+/* Shown by guid, as "was PATH": nobody knows what is at that path now. */
+static int mark_not_present(void *arg, struct vdev *vd)
+{
+    if ((vd->type == VDEV_DISK || vd->type == VDEV_FILE) && vd->state == VDEV_STATE_CANT_OPEN &&
+        vd->aux == VDEV_AUX_OPEN_FAILED)
+        vd->not_present = 1;
+    return 0;
+}
+
 /* A newer uberblock on three vdevs the scan did not show would have been missed. */
 #define RELOAD_THRESHOLD 3
 
@@ -145,6 +154,7 @@ int load_trusted_config(struct pool_load *ld)
         (err = vdev_tree_validate(tree, pool->ub.txg,
                                   LABEL_TRUSTED | (ld->extreme ? LABEL_EXTREME : 0), NULL)) != 0)
         return err;
+    vdev_each(tree->root, mark_not_present, NULL);
     if (!ld->reloaded && healthy_tops(tree->root) >= before + RELOAD_THRESHOLD)
         ld->want_reload = true;
     return 0;
