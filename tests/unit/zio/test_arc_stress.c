@@ -162,8 +162,71 @@ static void test_stress(void **state)
     fake_destroy(w);
 }
 
+/* Six readers hold 16 MiB blocks in turn: together more than limit and slack, so they have to take
+ * turns. */
+enum { LARGE = 5, LARGE_STEPS = 12 };
+#define LARGE_SIZE (16u << 20)
+
+static void *large_main(void *arg)
+{
+    struct worker *t = arg;
+    struct arc_buf *buf;
+
+    for (unsigned step = 0; step < LARGE_STEPS; step++) {
+        unsigned i = (unsigned)(rnd(&t->seed) % LARGE);
+        struct bookmark zb = {1, 1, 0, i};
+        if (arc_read(&t->w->pool, &bp[i], &zb, VDEV_PRIO_SYNC_READ, 0, &buf) != 0) {
+            t->wrong++;
+            continue;
+        }
+        if (buf->size != LARGE_SIZE || memcmp(buf->data, contents[i], LARGE_SIZE) != 0)
+            t->wrong++;
+        arc_release(buf);
+    }
+    return NULL;
+}
+
+static void test_large_blocks(void **state)
+{
+    struct fake_world *w = fake_create(48 << 20, 9, true);
+    const uint64_t limit = 32 << 20;
+    struct worker t[THREADS];
+    struct arc *arc;
+    struct arc_stats st;
+
+    assert_int_equal(arc_create(&w->env, limit, &arc), 0);
+    w->pool.arc = arc;
+    for (unsigned i = 0; i < LARGE; i++) {
+        contents[i] = malloc(LARGE_SIZE);
+        fake_fill(contents[i], LARGE_SIZE, i + 1);
+        bp[i] = fake_write(w, contents[i], LARGE_SIZE, COMPRESS_LZ4, CHECKSUM_FLETCHER_4,
+                           OBJTYPE_PLAIN_FILE, 0, 10 + i, 1);
+    }
+    for (unsigned i = 0; i < THREADS; i++) {
+        t[i] = (struct worker){.w = w, .seed = 99 + i * 1234567};
+        assert_int_equal(pthread_create(&t[i].thread, NULL, large_main, &t[i]), 0);
+    }
+    unsigned wrong = 0;
+    for (unsigned i = 0; i < THREADS; i++) {
+        pthread_join(t[i].thread, NULL);
+        wrong += t[i].wrong;
+    }
+    assert_int_equal(wrong, 0);
+    arc_stats_get(arc, &st);
+    print_message("16 MiB blocks: at most %lu MiB at a limit of %lu MiB\n",
+                  (unsigned long)(w->env.mem.peak >> 20), (unsigned long)(limit >> 20));
+    assert_int_equal(st.overcommits, 0);
+    assert_true(w->env.mem.peak <= limit + ARC_SLACK + (4 << 20));
+    arc_drop_pool(arc, &w->pool);
+    arc_destroy(arc);
+    for (unsigned i = 0; i < LARGE; i++)
+        free(contents[i]);
+    fake_destroy(w);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_stress)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_stress),
+                                       cmocka_unit_test(test_large_blocks)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
