@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -89,7 +90,7 @@ char *mem_printf(const char *fmt, ...)
 
 #define IOBUF_ALIGN    4096u
 #define IOBUF_FINE     (128u << 10) /* up to here one class per 4 KiB */
-#define IOBUF_MAX      (4u << 20)   /* up to here four classes a doubling; larger: not kept */
+#define IOBUF_MAX      (4u << 20) /* up to here four classes a doubling; larger: mapped, not kept */
 #define IOBUF_KEEP     (16u << 20)
 #define IOBUF_FINE_N   (IOBUF_FINE / IOBUF_ALIGN)
 #define IOBUF_COARSE_N 20u /* five doublings: 128 KiB .. 4 MiB */
@@ -158,6 +159,10 @@ void *iobuf_alloc(size_t size)
         }
     }
     void *buf = NULL;
+    if (IOBUF_RECYCLE && class < 0) {
+        buf = mmap(NULL, real, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        return buf != MAP_FAILED ? buf : NULL;
+    }
     if (posix_memalign(&buf, IOBUF_ALIGN, real) != 0)
         return NULL;
     return buf;
@@ -170,9 +175,13 @@ void iobuf_free(void *buf, size_t size)
     if (buf == NULL)
         return;
     int class = iobuf_class_of(size, &real);
-    if (!IOBUF_RECYCLE || class < 0 ||
+    if (IOBUF_RECYCLE && class < 0) {
+        munmap(buf, real);
+        return;
+    }
+    if (!IOBUF_RECYCLE ||
         atomic_fetch_add_explicit(&iobuf_kept, real, memory_order_relaxed) + real > IOBUF_KEEP) {
-        if (IOBUF_RECYCLE && class >= 0)
+        if (IOBUF_RECYCLE)
             atomic_fetch_sub_explicit(&iobuf_kept, real, memory_order_relaxed);
         free(buf);
         return;
