@@ -387,8 +387,7 @@ int dsl_keystore_verify(struct dsl_keystore *ks, uint64_t dsobj, const struct bl
 
 /* ---- loading and unloading ---- */
 
-/* The key object of ds, which must be an encryption root. */
-static int root_info(struct dsl_dataset *ds, struct dsl_key_info *info)
+int dsl_dataset_key_info(struct dsl_dataset *ds, struct dsl_key_info *out)
 {
     char name[DATASET_NAME_MAX];
     int err;
@@ -396,12 +395,25 @@ static int root_info(struct dsl_dataset *ds, struct dsl_key_info *info)
     dsl_dataset_name(ds, name);
     if (ds->dir->crypto_key_obj == 0)
         return err_raise(ZE_NOTENCRYPTED, "%s", name);
-    err = dsl_key_info_read(ds->dp->mos, ds->dir->crypto_key_obj, info);
-    if (err != 0)
-        return err_context(err, "%s: ", name);
-    if (info->root_dir != ds->dir->object)
-        return err_raise(ZE_NOTENCROOT, "%s", name);
-    return 0;
+    err = dsl_key_info_read(ds->dp->mos, ds->dir->crypto_key_obj, out);
+    return err == 0 ? 0 : err_context(err, "%s: ", name);
+}
+
+int dsl_dataset_ivset_guid(struct dsl_dataset *snap, uint64_t *guid)
+{
+    return dsl_dataset_attr(snap, "com.datto:ivset_guid", guid);
+}
+
+/* The key object of ds, which must be an encryption root. */
+static int root_info(struct dsl_dataset *ds, struct dsl_key_info *info)
+{
+    char name[DATASET_NAME_MAX];
+    int err = dsl_dataset_key_info(ds, info);
+
+    if (err != 0 || (info->root_dir == ds->dir->object && !dsl_dataset_is_snapshot(ds)))
+        return err;
+    dsl_dataset_name(ds, name);
+    return err_raise(ZE_NOTENCROOT, "%s", name);
 }
 
 /* ks->lock held: a key for every attached key object below the root; all or none. */

@@ -32,6 +32,13 @@ struct dsl_key_info {
 };
 /* Read and check one. ZE_BADDSL says which entry is bad. */
 int dsl_key_info_read(struct objset *mos, uint64_t key_obj, struct dsl_key_info *out);
+/* The key object of a dataset's directory; ZE_NOTENCRYPTED. */
+int dsl_dataset_key_info(struct dsl_dataset *ds, struct dsl_key_info *out);
+/*
+ * Identity of an encrypted snapshot's exact set of salts, IVs and MACs (A6), which raw incremental
+ * streams depend on. ZE_NOENT: snapshots older than the feature have none.
+ */
+int dsl_dataset_ivset_guid(struct dsl_dataset *snap, uint64_t *guid);
 
 int dsl_keystore_create(struct dsl_pool *dp, struct dsl_keystore **out);
 void dsl_keystore_destroy(struct dsl_keystore *ks); /* wipes everything */
