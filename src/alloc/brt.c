@@ -152,11 +152,12 @@ int brt_lookup(const struct brt *brt, const struct dva *d, uint64_t *refs)
     int err = zap_open(brt->mos, bv->phys.entries_obj, &zap);
     if (err != 0)
         return err;
-    unsigned size = 8;
-    err = zap_lookup_key(zap, &key, 1, size, 1, bytes, &count);
-    if (err == ZE_INVAL) { /* the entry has integers of another size: the older encoding */
-        size = 1;
-        err = zap_lookup_key(zap, &key, 1, size, 8, bytes, &count);
+    /* A ZAP widens integers when asked but never narrows them: the older encoding, bytes, first. */
+    unsigned size = 1;
+    err = zap_lookup_key(zap, &key, 1, size, 8, bytes, &count);
+    if (err == ZE_INVAL) {
+        size = 8;
+        err = zap_lookup_key(zap, &key, 1, size, 1, bytes, &count);
     }
     zap_close(zap);
     if (err == ZE_NOENT)
