@@ -167,6 +167,33 @@ static void test_truncated_checksum(void **state)
     }
 }
 
+/* Intent log blocks check themselves; the bp's words are the verifier (format/dmu.md 4.3). */
+static void test_log_block(void **state)
+{
+    struct fake_world *w = *state;
+    uint8_t data[4096], back[4096];
+
+    for (unsigned protect = 0; protect < 2; protect++) {
+        for (unsigned i = 0; i < 2; i++) {
+            enum checksum_id id = i == 0 ? CHECKSUM_ZILOG : CHECKSUM_ZILOG2;
+            struct blkptr bp = {.birth = 10,
+                                .prop = fake_prop(4096, 4096, COMPRESS_OFF, id, 9, 0),
+                                .cksum = {{1, 2, 3, 4}}};
+            bp.prop |= (uint64_t)protect << 61;
+            fake_fill(data, sizeof(data), 11 + i);
+            store_ne64(data + 136, 1000); /* bytes in use */
+            if (protect)
+                checksum_embedded_write_protected(id, data, 4096, &bp.cksum);
+            else
+                checksum_embedded_write(id, data, 4096, &bp.cksum);
+            fake_store(w, &bp, data, 4096, 1);
+            assert_int_equal(read_bp(w, &bp, ZIO_RAW, back, 4096), 0);
+            bp.cksum.word[3]++; /* the next sequence number: another block's place */
+            assert_int_equal(read_bp(w, &bp, ZIO_RAW, back, 4096), ZE_CKSUM);
+        }
+    }
+}
+
 /* What is only authenticated stays readable without a key. */
 static void test_authenticated_without_key(void **state)
 {
@@ -294,6 +321,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_raw, setup, teardown),
         cmocka_unit_test_setup_teardown(test_foreign_order, setup, teardown),
         cmocka_unit_test_setup_teardown(test_truncated_checksum, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_log_block, setup, teardown),
         cmocka_unit_test_setup_teardown(test_authenticated_without_key, setup, teardown),
         cmocka_unit_test_setup_teardown(test_embedded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_pointers, setup, teardown),
