@@ -21,6 +21,7 @@
 #include "base/mem.h"
 #include "base/range_tree.h"
 #include "base/span.h"
+#include "base/worker.h"
 #include "vdev/backend_sim.h"
 #include "vdev/raidz_map.h"
 #include "vdev/vdev.h"
@@ -56,7 +57,7 @@ static inline void rig_init(struct rig *r, unsigned ndisks, uint64_t size, uint3
 {
     memset(r, 0, sizeof(*r));
     r->rng = 0x9e3779b97f4a7c15ull + ndisks;
-    assert_int_equal(env_init_simulated(&r->env, 1, 1), 0);
+    assert_int_equal(env_init_simulated(&r->env, 1, 2), 0);
     assert_int_equal(sim_world_create(1, &r->world), 0);
     assert_int_equal(backend_install_sim(&r->env, r->world), 0);
     r->ndisks = ndisks;
@@ -211,12 +212,11 @@ static inline void slow_column(const struct raid_map *map, const struct raid_row
         return;
     }
     for (unsigned d = map->nparity; d < row->ncols; d++) {
-        for (uint64_t i = 0; i < row->parity_size; i++) {
-            uint8_t byte = i < row->col[d].size ? block[row->col[d].pos + i] : 0;
-            for (unsigned k = 0; k < c; k++)
-                out[i] = gf_mul2(out[i]);
-            out[i] ^= byte;
-        }
+        const struct raid_col *col = &row->col[d];
+        for (uint64_t i = 0; c > 0 && i < row->parity_size; i++)
+            out[i] = c == 1 ? gf_mul2(out[i]) : gf_mul2(gf_mul2(out[i]));
+        for (uint64_t i = 0; i < col->size; i++)
+            out[i] ^= block[col->pos + i];
     }
 }
 

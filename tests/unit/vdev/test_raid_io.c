@@ -7,6 +7,7 @@
 #include "raid_rig.h"
 
 #include "vdev/draid_map.h"
+#include "vdev/raid_sitout.h"
 
 #define DISK_SIZE (96ull << 20)
 
@@ -16,12 +17,37 @@ static const uint64_t txg_of_blocks = 50;
 
 enum damage { NONE, MISSING, CORRUPT, FAILING };
 
+/* What belongs on disk: computed once, the slow writer is slow. */
+struct image {
+    const struct raid_col *col;
+    uint8_t *bytes;
+    uint64_t n;
+};
+
 struct scene {
     struct rig *rig;
     const struct raid_map *map;
     const uint8_t *block;
     enum damage damage[RAID_MAX_CHILDREN];
+    struct image *image;
+    unsigned nimages;
 };
+
+static void keep_image(void *arg, const struct raid_col *col, const uint8_t *bytes, uint64_t n)
+{
+    struct scene *s = arg;
+    s->image = realloc(s->image, (s->nimages + 1) * sizeof(*s->image));
+    uint8_t *copy = malloc(n + 1);
+    memcpy(copy, bytes, n);
+    s->image[s->nimages++] = (struct image){col, copy, n};
+}
+
+static void free_images(struct scene *s)
+{
+    for (unsigned i = 0; i < s->nimages; i++)
+        free(s->image[i].bytes);
+    free(s->image);
+}
 
 static void corrupt_col(void *arg, const struct raid_col *col, const uint8_t *bytes, uint64_t n)
 {
@@ -48,7 +74,8 @@ static void apply(struct scene *s)
 {
     for (unsigned i = 0; i < s->rig->top->nchildren; i++)
         atomic_store(&s->rig->top->child[i]->cant_read, s->damage[i] == MISSING);
-    slow_each(s->map, s->block, corrupt_col, s);
+    for (unsigned i = 0; i < s->nimages; i++)
+        corrupt_col(s, s->image[i].col, s->image[i].bytes, s->image[i].n);
     sim_world_set_hook(s->rig->world, fail_requests, s);
 }
 
@@ -57,7 +84,9 @@ static void heal(struct scene *s)
     sim_world_set_hook(s->rig->world, NULL, NULL);
     for (unsigned i = 0; i < s->rig->top->nchildren; i++)
         atomic_store(&s->rig->top->child[i]->cant_read, false);
-    rig_put_block(s->rig, s->map, s->block);
+    for (unsigned i = 0; i < s->nimages; i++)
+        if (s->damage[s->image[i].col->child] == CORRUPT)
+            slow_put(s->rig, s->image[i].col, s->image[i].bytes, s->image[i].n);
 }
 
 /* Most failures in one row. */
@@ -135,7 +164,9 @@ static void damage_block(struct rig *r, const struct raid_map *map, const uint8_
     unsigned used[RAID_MAX_CHILDREN], n = used_children(map, used);
     *s = (struct scene){.rig = r, .map = map, .block = block};
     assert_true(n < 32);
-    rig_put_block(r, map, block);
+    slow_each(map, block, keep_image, s);
+    for (unsigned i = 0; i < s->nimages; i++)
+        slow_put(r, s->image[i].col, s->image[i].bytes, s->image[i].n);
     unsigned total = 0;
     for (uint32_t mask = 0; mask < 1u << n; mask++)
         total += (unsigned)__builtin_popcount(mask) <= map->nparity + 1;
@@ -148,6 +179,7 @@ static void damage_block(struct rig *r, const struct raid_map *map, const uint8_
         if (total <= samples)
             try_subset(s, used, mask, true, offset, psize);
     }
+    free_images(s);
     free(s);
 }
 
@@ -730,6 +762,136 @@ static void distributed_spare_stands_in(void **state)
     rig_fini(&r);
 }
 
+/* ---- slow children ---- */
+
+static void child_sits_out_and_is_reconstructed(void **state)
+{
+    struct rig r;
+    open_raidz(&r, 1, 6, 9, false);
+    struct raidz_layout l = {.ashift = 9, .nparity = 1, .children = 6};
+    AUTO_FREE struct raid_map *map = NULL;
+    uint64_t size = 50 * 512;
+    assert_int_equal(raidz_map_create(&l, 0, size, 7, &map), 0);
+    uint8_t *block = iobuf_alloc(size), *buf = iobuf_alloc(size);
+    rig_fill(&r, block, size);
+    rig_put_block(&r, map, block);
+    unsigned slow = map->row[0].col[3].child;
+    struct vdev_stats *stats = &r.top->child[slow]->stats;
+    struct raid_sitout *s = vdev_raidz_sitout(r.top);
+    atomic_store(&s->enabled, true);
+    uint64_t now = env_mono_ns(&r.env);
+    for (unsigned round = 0; round < 8; round++) { /* 5 points a look, out beyond 20 */
+        assert_int_equal(raid_sitout_is_out(s, r.top, slow), round > 4);
+        for (unsigned c = 0; c < 6; c++) {
+            r.top->child[c]->stats.ops[DEVICE_READ] += 10;
+            r.top->child[c]->stats.latency_ns[DEVICE_READ] += c == slow ? 9000000000 : 10000000 + c;
+        }
+        env_sim_advance(&r.env, 1000000001);
+        raid_sitout_check(s, r.top);
+    }
+    for (unsigned c = 0; c < 6; c++)
+        assert_int_equal(raid_sitout_is_out(s, r.top, c), c == slow);
+    atomic_store(&s->enabled, false);
+    uint64_t before = stats->ops[DEVICE_READ];
+    assert_int_equal(rig_read(r.top, 0, size, 7, buf, block), 0);
+    assert_int_equal(stats->ops[DEVICE_READ], before);
+    assert_int_equal(rig_read_flags(r.top, 0, size, 7, buf, block, VDEV_IO_SCRUB, NULL), 0);
+    assert_int_equal(stats->ops[DEVICE_READ], before + 1);
+    /* Another disk is bad: the slow one is needed after all. */
+    struct scene *x = calloc(1, sizeof(*x));
+    *x = (struct scene){.rig = &r, .map = map, .block = block};
+    x->damage[map->row[0].col[1].child] = CORRUPT;
+    slow_each(map, block, corrupt_col, x);
+    assert_int_equal(rig_read(r.top, 0, size, 7, buf, block), 0);
+    assert_memory_equal(buf, block, size);
+    assert_int_equal(stats->ops[DEVICE_READ], before + 2);
+    assert_int_equal(stats->checksum_errors, 0);
+    env_sim_advance(&r.env, 600 * 1000000000ull + (env_mono_ns(&r.env) - now));
+    assert_false(raid_sitout_is_out(s, r.top, slow));
+    free(x);
+    iobuf_free(block, size);
+    iobuf_free(buf, size);
+    rig_fini(&r);
+}
+
+/* ---- many at once, on many threads ---- */
+
+enum { AT_ONCE = 48 };
+
+struct flight {
+    struct rig_io r[AT_ONCE];
+    uint8_t *block[AT_ONCE], *buf[AT_ONCE];
+    struct done done;
+    atomic_uint pending;
+    atomic_int err;
+};
+
+static void landed(struct vdev_io *io, int err)
+{
+    struct flight *f = io->arg;
+    if (err != 0)
+        atomic_store(&f->err, err);
+    if (atomic_fetch_sub(&f->pending, 1) == 1)
+        done_signal(&f->done, 0);
+}
+
+static void reads_in_parallel_do_not_disturb_each_other(void **state)
+{
+    struct rig r;
+    open_raidz(&r, 2, 7, 9, true);
+    struct raidz_layout l = {.ashift = 9, .nparity = 2, .children = 7};
+    struct flight *f = calloc(1, sizeof(*f));
+    struct scene *s = calloc(1, sizeof(*s));
+    uint64_t size = 100 * 512;
+    for (unsigned i = 0; i < AT_ONCE; i++) {
+        uint64_t offset = (uint64_t)i << 20;
+        AUTO_FREE struct raid_map *map = NULL;
+        assert_int_equal(raidz_map_create(&l, offset, size, 7, &map), 0);
+        f->block[i] = iobuf_alloc(size);
+        f->buf[i] = iobuf_alloc(size);
+        rig_fill(&r, f->block[i], size);
+        rig_put_block(&r, map, f->block[i]);
+        *s = (struct scene){.rig = &r, .map = map, .block = f->block[i]};
+        s->damage[i % 7] = s->damage[(i / 2) % 7] = CORRUPT;
+        if (i % 3 != 0)
+            slow_each(map, f->block[i], corrupt_col, s);
+    }
+    sim_world_set_async(r.world, true);
+    atomic_store(&r.top->child[4]->cant_read, false);
+    for (unsigned round = 0; round < 4; round++) {
+        done_init(&f->done);
+        atomic_store(&f->pending, AT_ONCE);
+        for (unsigned i = 0; i < AT_ONCE; i++) {
+            f->r[i] = (struct rig_io){.expect = f->block[i]};
+            f->r[i].io = (struct vdev_io){.vd = r.top,
+                                          .op = DEVICE_READ,
+                                          .offset = (uint64_t)i << 20,
+                                          .size = size,
+                                          .buf = f->buf[i],
+                                          .txg = 7,
+                                          .verify = rig_verify,
+                                          .done = landed,
+                                          .arg = f};
+            f->r[i].io.flags = round >= 2 ? VDEV_IO_SCRUB : 0;
+            vdev_io_submit(&f->r[i].io);
+        }
+        done_wait(&f->done);
+        assert_int_equal(atomic_load(&f->err), 0);
+        for (unsigned i = 0; i < AT_ONCE; i++) {
+            assert_memory_equal(f->buf[i], f->block[i], size);
+            if (round == 3)
+                assert_int_equal(f->r[i].io.bad_copies, 0); /* healed, parity included */
+        }
+    }
+    for (unsigned i = 0; i < AT_ONCE; i++) {
+        iobuf_free(f->block[i], size);
+        iobuf_free(f->buf[i], size);
+    }
+    free(f);
+    free(s);
+    rig_fini(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -746,6 +908,8 @@ int main(void)
         cmocka_unit_test(draid_writes_what_the_slow_writer_writes),
         cmocka_unit_test(draid_padding_that_is_not_zero_is_found_by_a_scrub),
         cmocka_unit_test(distributed_spare_stands_in),
+        cmocka_unit_test(child_sits_out_and_is_reconstructed),
+        cmocka_unit_test(reads_in_parallel_do_not_disturb_each_other),
     };
     return cmocka_run_group_tests_name("raid_io", tests, NULL, NULL);
 }
