@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* JSON of zpool list, get and status (format/raid.md 17.7). Callers: zpool_*.c. */
+#ifndef ZUSE_CLI_ZPOOL_JSON_H
+#define ZUSE_CLI_ZPOOL_JSON_H
+
+#include "cli/zpool_cli.h"
+
+struct zpool_json_options {
+    bool on, literal, as_int, flat, key_guid;
+};
+/* name, type, state, pool_guid, txg, versions of one pool_list / pool_config item. */
+json_t *zpool_json_pool(const struct nvlist *item, const struct zpool_json_options *o);
+void zpool_json_status(struct cli *cli, const struct cli_items *items, const struct zpool_json_options *o,
+                       unsigned name_flags);
+
+#endif

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/* zpool status, text form (format/raid.md 17.2). */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/zpool_cli.h"
+#include "cli/zpool_json.h"
+
+#define DOC_URL "https://openzfs.github.io/openzfs-docs"
+
+struct status_options {
+    struct zpool_rows_options rows;
+    bool verbose, dedup, only_problems;
+    struct zpool_json_options json;
+    char date; /* -T: 0, 'd', 'u' */
+};
+
+static int print_error_path(void *arg, const struct nvlist *item)
+{
+    printf("%7s %s\n", "", nvlist_string(item, "path", "?"));
+    return 0;
+}
+
+static void print_errors(struct cli *cli, const struct nvlist *config, const char *pool, bool verbose)
+{
+    uint64_t errors = nvlist_u64(config, "error_count", 0);
+    struct zuse_callbacks cb = {.item = print_error_path, .fd = -1};
+    AUTO_NVLIST struct nvlist *args = NULL;
+
+    putchar('\n');
+    if (errors == 0) {
+        puts("errors: No known data errors");
+        return;
+    }
+    if (!verbose) {
+        printf("errors: %llu data errors, use '-v' for a list\n", (unsigned long long)errors);
+        return;
+    }
+    puts("errors: Permanent errors have been detected in the following files:\n");
+    if (nvlist_create(&args) == 0 && nvlist_add_string(args, "pool", pool) == 0)
+        (void)cli_call(cli, "pool_errors", args, NULL, &cb);
+}
+
+static void print_dedup(const struct nvlist *config)
+{
+    const struct nvlist *root = nvlist_child(config, "vdev_tree");
+    const char *text = root != NULL ? nvlist_string(root, "dedup_text", NULL) : NULL;
+
+    printf("\n%s", text != NULL ? text : " dedup: no DDT entries\n");
+}
+
+static void print_pool(struct cli *cli, const struct nvlist *item, const struct status_options *o)
+{
+    const char *name = nvlist_string(item, "name", "?");
+    const struct nvlist *config = nvlist_child(item, "config");
+    const struct nvlist *root = config != NULL ? nvlist_child(config, "vdev_tree") : NULL;
+    struct zpool_reason why;
+
+    if (root == NULL)
+        return;
+    zpool_reason_find(item, false, &why);
+    printf("  pool: %s\n state: %s\n", name,
+           zpool_state_text(zpool_stat(root, VDEV_STAT_STATE), zpool_stat(root, VDEV_STAT_AUX)));
+    if (why.status != NULL)
+        printf("status: %s\naction: %s\n", why.status, why.action);
+    if (why.message_id != NULL)
+        printf("   see: " DOC_URL "/msg/ZFS-8000-%s\n", why.message_id);
+    zpool_scan_print(root, o->rows.name_flags);
+    puts("config:\n");
+    zpool_rows_print(root, name, &o->rows);
+    print_errors(cli, config, name, o->verbose);
+    if (o->dedup)
+        print_dedup(config);
+}
+
+/* ---- options ---- */
+
+enum { OPT_JSON_INT = 1000, OPT_FLAT, OPT_KEY_GUID, OPT_POWER };
+static const struct option longs[] = {
+    {"json", no_argument, NULL, 'j'},
+    {"json-int", no_argument, NULL, OPT_JSON_INT},
+    {"json-flat-vdevs", no_argument, NULL, OPT_FLAT},
+    {"json-pool-key-guid", no_argument, NULL, OPT_KEY_GUID},
+    {"power", no_argument, NULL, OPT_POWER},
+    {NULL, 0, NULL, 0},
+};
+
+static int parse_one(int c, struct status_options *o)
+{
+    switch (c) {
+    case 'D':
+        o->dedup = true;
+        return 0;
+    case 'e':
+        o->rows.errors_only = true;
+        return 0;
+    case 'g':
+        o->rows.name_flags |= VDEV_NAME_GUID;
+        return 0;
+    case 'i':
+        o->rows.init = true;
+        return 0;
+    case 'j':
+        o->json.on = true;
+        return 0;
+    case 'L':
+        o->rows.name_flags |= VDEV_NAME_FOLLOW;
+        return 0;
+    case 'p':
+        o->json.literal = true;
+        return 0;
+    case 'P':
+        o->rows.name_flags |= VDEV_NAME_PATH;
+        return 0;
+    case 's':
+        o->rows.slow = true;
+        return 0;
+    case 't':
+        o->rows.trim = true;
+        return 0;
+    case 'T':
+        o->date = optarg[0];
+        return o->date == 'd' || o->date == 'u' ? 0 : CLI_USAGE;
+    case 'v':
+        o->verbose = true;
+        return 0;
+    case 'x':
+        o->only_problems = true;
+        return 0;
+    case OPT_JSON_INT:
+        o->json.as_int = o->json.literal = true;
+        return 0;
+    case OPT_FLAT:
+        o->json.flat = true;
+        return 0;
+    case OPT_KEY_GUID:
+        o->json.key_guid = true;
+        return 0;
+    case 'd':
+    case OPT_POWER:
+        return 0;
+    default:
+        return CLI_USAGE;
+    }
+}
+
+static int parse(int argc, char **argv, struct status_options *o)
+{
+    int c, err = 0;
+
+    cli_getopt_reset();
+    while (err == 0 && (c = cli_getopt(argc, argv, "c:dDegijLpPstT:vx", longs)) != -1)
+        err = c == 'c' ? CLI_USAGE : parse_one(c, o);
+    return err;
+}
+
+/* ---- one report ---- */
+
+static int fetch(struct cli *cli, int argc, char **argv, struct cli_items *items)
+{
+    AUTO_NVLIST struct nvlist *args = NULL;
+    int err = nvlist_create(&args), status = CLI_OK;
+
+    err = err != 0 ? err : nvlist_add_bool(args, "props", true);
+    if (argc == 0)
+        return err != 0 || cli_call_items(cli, "pool_config", args, items) != 0 ? CLI_FAILED : CLI_OK;
+    memset(items, 0, sizeof(*items));
+    for (int i = 0; i < argc; i++) {
+        const char *const name[] = {argv[i]};
+        struct cli_items one;
+
+        err = nvlist_add_string_array(args, "pools", name, 1);
+        err = err != 0 ? err : cli_call_items(cli, "pool_config", args, &one);
+        if (err != 0) {
+            status = zpool_cannot(cli, "open", argv[i], err);
+            continue;
+        }
+        for (size_t k = 0; k < one.n; k++) {
+            struct nvlist **more = reallocarray(items->item, items->n + 1, sizeof(*more));
+
+            if (more == NULL)
+                return CLI_FAILED;
+            items->item = more;
+            items->item[items->n++] = one.item[k];
+        }
+        free(one.item);
+    }
+    return status;
+}
+
+static void print_date(char how)
+{
+    time_t now = time(NULL);
+    struct tm tm;
+    char text[64];
+
+    if (how == 'u') {
+        printf("%lld\n", (long long)now);
+        return;
+    }
+    localtime_r(&now, &tm);
+    strftime(text, sizeof(text), "%a %b %e %H:%M:%S %Z %Y", &tm);
+    puts(text);
+}
+
+static int report(struct cli *cli, int argc, char **argv, const struct status_options *o)
+{
+    struct cli_items items;
+    int status = fetch(cli, argc, argv, &items);
+    size_t shown = 0;
+
+    if (o->date != 0)
+        print_date(o->date);
+    if (o->json.on) {
+        zpool_json_status(cli, &items, &o->json, o->rows.name_flags);
+        cli_items_free(&items);
+        return status;
+    }
+    for (size_t i = 0; i < items.n; i++) {
+        struct zpool_reason why;
+
+        zpool_reason_find(items.item[i], false, &why);
+        if (o->only_problems && !why.problem) {
+            if (argc > 0)
+                printf("pool '%s' is healthy\n", nvlist_string(items.item[i], "name", "?"));
+            continue;
+        }
+        if (shown++ > 0)
+            putchar('\n');
+        print_pool(cli, items.item[i], o);
+    }
+    if (items.n == 0 && argc == 0 && status == CLI_OK)
+        puts("no pools available");
+    else if (o->only_problems && shown == 0 && argc == 0 && items.n > 0)
+        puts("all pools are healthy");
+    cli_items_free(&items);
+    return status;
+}
+
+/* Trailing "interval [count]". */
+static void take_interval(int *argc, char **argv, double *interval, unsigned long *count)
+{
+    char *end;
+    double last;
+
+    *interval = 0;
+    *count = 0;
+    if (*argc > 0 && (last = strtod(argv[*argc - 1], &end), *end == '\0') && last > 0) {
+        *interval = last;
+        --*argc;
+        if (*argc > 0 && (last = strtod(argv[*argc - 1], &end), *end == '\0') && last > 0) {
+            *count = (unsigned long)*interval;
+            *interval = last;
+            --*argc;
+        }
+    }
+}
+
+int zpool_status(struct cli *cli, int argc, char **argv)
+{
+    struct status_options o = {0};
+    unsigned long count, done = 0;
+    double interval;
+    int status;
+
+    if (parse(argc, argv, &o) != 0)
+        return zpool_usage_print(stderr, "status");
+    argc -= optind;
+    argv += optind;
+    take_interval(&argc, argv, &interval, &count);
+    for (;;) {
+        status = report(cli, argc, argv, &o);
+        if (interval == 0 || (count != 0 && ++done >= count))
+            return status;
+        fflush(stdout);
+        usleep((useconds_t)(interval * 1e6));
+    }
+}
