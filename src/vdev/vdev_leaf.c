@@ -93,6 +93,7 @@ static int leaf_open_device(struct vdev *vd, struct vdev_geometry *geo, enum vde
     }
     if (env->devices == NULL)
         return err_raise(ZE_NXIO, "no device provider");
+    leaf_close(vd); /* a reopen */
     int err = env->devices->open(env, vd->path, vd->tree->open_flags, &vd->dev);
     if (err != 0) {
         vd->dev = NULL;
