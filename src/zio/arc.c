@@ -8,6 +8,7 @@
  * Called by dmu/, inspect/, pool/. Locks: stripe locks here; never held over I/O, decompression or
  * memory waits. An arc_io is counted: one reference of the read itself, one of each waiter.
  */
+#include <sched.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -96,6 +97,7 @@ static void io_rele(struct arc_io *io)
     mutex_destroy(&io->lock);
     free(io);
     arc_uncharge(arc, sizeof(*io));
+    atomic_fetch_sub(&arc->ios, 1);
 }
 
 static int io_wait(struct arc_io *io)
@@ -176,8 +178,10 @@ static int io_create(struct arc *arc, const struct request *q, bool prefetch, st
         arc_uncharge(arc, sizeof(*io));
         return err_raise(ZE_NOMEM, "ARC read");
     }
+    atomic_fetch_add(&arc->ios, 1);
     mutex_init(&io->lock, RANK_LEAF);
     cond_init(&io->cond);
+    atomic_fetch_add_explicit(&arc->ios, 1, memory_order_relaxed);
     io->arc = arc;
     io->prefetch = prefetch;
     atomic_init(&io->refs, 1);
@@ -890,6 +894,10 @@ void arc_destroy(struct arc *arc)
     arc_pressure_stop(arc);
     if (arc->stripe[ARC_STRIPES - 1].bucket != NULL)
         drop_all(arc, NULL);
+    /* A read that has finished for its waiters is still letting go on the thread that completed it.
+     */
+    while (atomic_load(&arc->ios) != 0)
+        sched_yield();
     arc_hash_fini(arc);
     mutex_destroy(&arc->list_lock);
     mutex_destroy(&arc->wait_lock);

@@ -110,6 +110,8 @@ struct arc {
     _Atomic uint64_t clock;         /* blocks brought in so far */
     _Atomic uint64_t no_grow_until; /* env time */
     _Atomic uint32_t prefetching;   /* prefetch reads under way */
+    _Atomic uint32_t ios;           /* struct arc_io alive */
+    _Atomic uint32_t ios;           /* struct arc_io that exist; the last thing one touches */
     _Atomic uint64_t overcommits, evictions;
 
     struct mutex list_lock;
