@@ -51,5 +51,10 @@ int zpool_list(struct cli *cli, int argc, char **argv);
 int zpool_status(struct cli *cli, int argc, char **argv);
 int zpool_import(struct cli *cli, int argc, char **argv);
 int zpool_export(struct cli *cli, int argc, char **argv);
+int zpool_get(struct cli *cli, int argc, char **argv);
+int zpool_history(struct cli *cli, int argc, char **argv);
+int zpool_events(struct cli *cli, int argc, char **argv);
+int zpool_labelclear(struct cli *cli, int argc, char **argv);
+int zpool_iostat(struct cli *cli, int argc, char **argv);
 
 #endif
