@@ -111,7 +111,6 @@ struct arc {
     _Atomic uint64_t no_grow_until; /* env time */
     _Atomic uint32_t prefetching;   /* prefetch reads under way */
     _Atomic uint32_t ios;           /* struct arc_io alive */
-    _Atomic uint32_t ios;           /* struct arc_io that exist; the last thing one touches */
     _Atomic uint64_t overcommits, evictions;
 
     struct mutex list_lock;
