@@ -53,6 +53,7 @@ static size_t reference_run(const struct raidz_row *row, size_t len)
 /* --- any processor: 16-byte vectors as the compiler lowers them --- */
 
 typedef int8_t vec16 __attribute__((vector_size(16)));
+typedef uint8_t uvec16 __attribute__((vector_size(16)));
 
 struct bits_const {
     vec16 mask[8]; /* all ones where the factor has the bit */
@@ -64,19 +65,22 @@ static inline void bits_prepare(struct bits_const *c, uint8_t factor)
         memset(&c->mask[b], factor >> b & 1 ? 0xff : 0, sizeof(c->mask[b]));
 }
 
-#define VEC_TIMES2(v) (((v) + (v)) ^ (((v) < 0) & 0x1d))
-#define VEC_TIMES4(v)                                                                              \
+/* Doubled as unsigned bytes (u), which may overflow; tested for the top bit as signed ones. */
+#define VEC_TIMES2(u, v) ((__typeof__(v))((u)(v) + (u)(v)) ^ (((v) < 0) & 0x1d))
+#define VEC_TIMES4(u, v)                                                                           \
     ({                                                                                             \
-        const __typeof__(v) v2_ = VEC_TIMES2(v);                                                   \
-        VEC_TIMES2(v2_);                                                                           \
+        const __typeof__(v) v2_ = VEC_TIMES2(u, v);                                                \
+        VEC_TIMES2(u, v2_);                                                                        \
     })
+#define VEC16_TIMES2(v) VEC_TIMES2(uvec16, v)
+#define VEC16_TIMES4(v) VEC_TIMES4(uvec16, v)
 
 #define BITS_TIMES(v, c)                                                                           \
     ({                                                                                             \
         const vec16 v_ = (v);                                                                      \
         vec16 sum_ = v_ & (c)->mask[7];                                                            \
         for (int b_ = 6; b_ >= 0; b_--)                                                            \
-            sum_ = VEC_TIMES2(sum_) ^ (v_ & (c)->mask[b_]);                                        \
+            sum_ = VEC16_TIMES2(sum_) ^ (v_ & (c)->mask[b_]);                                      \
         sum_;                                                                                      \
     })
 
@@ -86,8 +90,8 @@ static inline void bits_prepare(struct bits_const *c, uint8_t factor)
 #define RZ_BYTES         16
 #define RZ_LANES         2
 #define RZ_EACH(X)       X(0) X(1)
-#define RZ_TIMES2        VEC_TIMES2
-#define RZ_TIMES4        VEC_TIMES4
+#define RZ_TIMES2        VEC16_TIMES2
+#define RZ_TIMES4        VEC16_TIMES4
 #define RZ_CONST         struct bits_const
 #define RZ_PREPARE(c, f) bits_prepare(c, f)
 #define RZ_TIMES         BITS_TIMES
@@ -132,8 +136,8 @@ static inline void nibble_prepare(struct nibble_const *c, uint8_t factor)
 #define RZ_BYTES         16
 #define RZ_LANES         4
 #define RZ_EACH(X)       X(0) X(1) X(2) X(3)
-#define RZ_TIMES2        VEC_TIMES2
-#define RZ_TIMES4        VEC_TIMES4
+#define RZ_TIMES2        VEC16_TIMES2
+#define RZ_TIMES4        VEC16_TIMES4
 #define RZ_CONST         struct nibble_const
 #define RZ_PREPARE(c, f) nibble_prepare(c, f)
 #define RZ_TIMES         NEON_TIMES
@@ -144,6 +148,7 @@ static inline void nibble_prepare(struct nibble_const *c, uint8_t factor)
 #include <immintrin.h>
 
 typedef int8_t vec32 __attribute__((vector_size(32)));
+typedef uint8_t uvec32 __attribute__((vector_size(32)));
 typedef int8_t vec64 __attribute__((vector_size(64)));
 
 /* --- SSSE3, AVX2: nibble tables --- */
@@ -163,8 +168,8 @@ typedef int8_t vec64 __attribute__((vector_size(64)));
 #define RZ_BYTES         16
 #define RZ_LANES         2
 #define RZ_EACH(X)       X(0) X(1)
-#define RZ_TIMES2        VEC_TIMES2
-#define RZ_TIMES4        VEC_TIMES4
+#define RZ_TIMES2        VEC16_TIMES2
+#define RZ_TIMES4        VEC16_TIMES4
 #define RZ_CONST         struct nibble_const
 #define RZ_PREPARE(c, f) nibble_prepare(c, f)
 #define RZ_TIMES         SSSE3_TIMES
@@ -191,8 +196,8 @@ static bool ssse3_usable(void)
 #define RZ_BYTES         32
 #define RZ_LANES         2
 #define RZ_EACH(X)       X(0) X(1)
-#define RZ_TIMES2        VEC_TIMES2
-#define RZ_TIMES4        VEC_TIMES4
+#define RZ_TIMES2(v)     VEC_TIMES2(uvec32, v)
+#define RZ_TIMES4(v)     VEC_TIMES4(uvec32, v)
 #define RZ_CONST         struct nibble_const
 #define RZ_PREPARE(c, f) nibble_prepare(c, f)
 #define RZ_TIMES         AVX2_TIMES
