@@ -10,6 +10,7 @@
 #include "dmu/traverse.h"
 #include "dmu/zap.h"
 #include "pool/pool_features.h"
+#include "zio/arc.h"
 
 #define MOS_DIRECTORY 1
 
@@ -61,6 +62,8 @@ void pool_unload(struct pool *pool)
     pool->mos = NULL;
     pool_features_free(pool->features);
     pool->features = NULL;
+    if (pool->zio.arc != NULL)
+        arc_drop_pool(pool->zio.arc, &pool->zio); /* reads ahead may be under way */
     vdev_tree_destroy(pool->vdevs);
     pool->vdevs = NULL;
     pool->zio.vdevs = NULL;

@@ -15,6 +15,7 @@
 #include "pool/load.h"
 #include "vdev/dtl.h"
 #include "vdev/indirect.h"
+#include "zio/arc.h"
 
 #define PACKED_NVLIST_MAX   (64u << 20)
 #define MAPPING_MAX_ENTRIES (1ull << 28) /* 6 GiB of mapping: more than any real pool has */
@@ -147,6 +148,8 @@ int load_trusted_config(struct pool_load *ld)
     /* Devices are claimed exclusively, so the old tree has to let go first. */
     objset_close(pool->mos);
     pool->mos = NULL;
+    if (pool->zio.arc != NULL)
+        arc_drop_pool(pool->zio.arc, &pool->zio); /* waits for reads ahead on the old tree */
     pool->zio.vdevs = tree;
     pool->vdevs = tree;
     vdev_tree_destroy(old);

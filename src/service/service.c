@@ -28,6 +28,8 @@ int service_create(struct env *env, const struct service_options *opt, struct se
         err = pool_events_create(env, &s->events);
     if (err == 0)
         err = arc_create(env, opt->cache_limit, &s->arc);
+    if (err == 0 && opt->persistent)
+        err = arc_pressure_start(s->arc);
     if (err != 0) {
         service_destroy(s);
         return err;
