@@ -181,7 +181,6 @@ static int io_create(struct arc *arc, const struct request *q, bool prefetch, st
     atomic_fetch_add(&arc->ios, 1);
     mutex_init(&io->lock, RANK_LEAF);
     cond_init(&io->cond);
-    atomic_fetch_add_explicit(&arc->ios, 1, memory_order_relaxed);
     io->arc = arc;
     io->prefetch = prefetch;
     atomic_init(&io->refs, 1);
