@@ -74,6 +74,13 @@ struct kernel {
 #define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (__typeof__(a)){__VA_ARGS__})
 #endif
 
+/* Loops over arrays of vectors must be unrolled for the arrays to become registers. */
+#if defined(__clang__)
+#define UNROLL_ALL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL_ALL _Pragma("GCC unroll 16")
+#endif
+
 #define ROTR(v, n) ((v) >> (n) | (v) << (32 - (n)))
 #if HOST_IS_LITTLE
 #define NATIVE(v) (v)

@@ -15,12 +15,15 @@ typedef uint32_t B3_FN(mem) __attribute__((vector_size(4 * B3_LANES), aligned(1)
 /* Transpose: log2 times interleave row i with row i + half; each round moves one index bit over. */
 B3_TARGET static inline __attribute__((always_inline)) void B3_FN(transpose)(B3_FN(vec) r[B3_LANES])
 {
+    UNROLL_ALL
     for (unsigned round = 0; round < B3_LOG2_LANES; round++) {
         B3_FN(vec) t[B3_LANES];
+        UNROLL_ALL
         for (unsigned i = 0; i < B3_LANES / 2; i++) {
             t[2 * i] = B3_ZIP_LO(r[i], r[i + B3_LANES / 2]);
             t[2 * i + 1] = B3_ZIP_HI(r[i], r[i + B3_LANES / 2]);
         }
+        UNROLL_ALL
         for (unsigned i = 0; i < B3_LANES; i++)
             r[i] = t[i];
     }
@@ -55,11 +58,14 @@ B3_TARGET static void B3_FN(run)(const struct blake3_lanes *job, uint8_t *out)
     }
     for (unsigned block = 0; block < job->nblocks; block++) {
         vec m[16];
+        UNROLL_ALL
         for (unsigned part = 0; part < 16; part += B3_LANES) {
             vec rows[B3_LANES];
+            UNROLL_ALL
             for (unsigned i = 0; i < B3_LANES; i++)
                 rows[i] = *(const B3_FN(mem) *)(job->in[i] + 64 * (size_t)block + 4 * part);
             B3_FN(transpose)(rows);
+            UNROLL_ALL
             for (unsigned i = 0; i < B3_LANES; i++)
                 m[part + i] = B3_NATIVE(rows[i]);
         }
@@ -86,8 +92,12 @@ B3_TARGET static void B3_FN(run)(const struct blake3_lanes *job, uint8_t *out)
                      zero + BLAKE3_BLOCK,
                      zero + flags};
         BLAKE3_ROUNDS(B3_G);
+        UNROLL_ALL
         for (unsigned i = 0; i < 8; i++)
             h[i] = v[i] ^ v[i + 8];
+        for (unsigned i = 0; i < B3_LANES;
+             i++) /* streams too many for the hardware's own prefetch */
+            __builtin_prefetch(job->in[i] + 64 * (size_t)block + 256);
     }
     for (unsigned i = 0; i < 8; i++)
         h[i] = B3_NATIVE(h[i]);

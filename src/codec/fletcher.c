@@ -33,16 +33,32 @@ static bool always_usable(void)
     return true;
 }
 
+/* Rotate by 8 both ways and take alternate bytes; words is the vector type of 32-bit words. */
+#define SWAP32(words, v)                                                                           \
+    ({                                                                                             \
+        const words w_ = (words)(v);                                                               \
+        (__typeof__(v))(((w_ << 8 | w_ >> 24) & 0x00ff00ff) |                                      \
+                        ((w_ >> 8 | w_ << 24) & 0xff00ff00));                                      \
+    })
+
 /* Two 64-bit units are what SSE2, NEON, AltiVec and the z vector facility hold. */
+typedef uint32_t words16 __attribute__((vector_size(16)));
 #define FL_FN(name) vec_##name
 #define FL_TARGET
-#define FL_WIDTH 2
+#define FL_WIDTH     2
+#define FL_SWAP32(v) SWAP32(words16, v)
 #include "codec/fletcher_kernel.h"
 
 #if defined(__x86_64__) || defined(__i386__)
+#include <immintrin.h>
+
 #define FL_FN(name) avx2_##name
 #define FL_TARGET   __attribute__((target("avx2")))
 #define FL_WIDTH    4
+#define FL_SWAP32(v)                                                                               \
+    ((__typeof__(v))_mm256_shuffle_epi8(                                                           \
+        (__m256i)(v), _mm256_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3, 12,    \
+                                      13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3)))
 #include "codec/fletcher_kernel.h"
 
 static bool avx2_usable(void)
@@ -50,9 +66,12 @@ static bool avx2_usable(void)
     return __builtin_cpu_supports("avx2");
 }
 
-#define FL_FN(name) avx512_##name
-#define FL_TARGET   __attribute__((target("avx512f")))
-#define FL_WIDTH    8
+/* The byte shuffle would need AVX-512BW; rotations do as well. */
+typedef uint32_t words64 __attribute__((vector_size(64)));
+#define FL_FN(name)  avx512_##name
+#define FL_TARGET    __attribute__((target("avx512f")))
+#define FL_WIDTH     8
+#define FL_SWAP32(v) SWAP32(words64, v)
 #include "codec/fletcher_kernel.h"
 
 static bool avx512_usable(void)

@@ -2,9 +2,12 @@
 /*
  * Body of the fletcher4 kernels, included once per instruction set by fletcher.c (no include guard
  * on purpose). Lane i of 2 * FL_WIDTH sums up words i, i + lanes, i + 2 * lanes... Each vector of
- * 64-bit units is split into its even and odd 32-bit words, so no widening load is needed.
+ * 64-bit units holds even words (low halves) and odd ones (high halves), so no widening load is
+ * needed. Sums are linear modulo 2^64: the even lanes add up whole units, and what the high halves
+ * contributed is taken off at the end.
  *
- * The includer defines FL_FN(name), FL_TARGET and FL_WIDTH; all are undefined again at the end.
+ * The includer defines FL_FN(name), FL_TARGET, FL_WIDTH and FL_SWAP32(v), which swaps the bytes of
+ * every 32-bit word; all are undefined again at the end.
  */
 typedef uint64_t FL_FN(vec) __attribute__((vector_size(8 * FL_WIDTH)));
 typedef uint64_t FL_FN(mem) __attribute__((vector_size(8 * FL_WIDTH), aligned(1), may_alias));
@@ -18,13 +21,9 @@ FL_FN(pass)(struct fletcher_lanes *lanes, const uint8_t *data, size_t len, const
     for (; len - off >= sizeof(vec); off += sizeof(vec)) {
         vec v = *(const FL_FN(mem) *)(data + off);
         if (swapped)
-            v = ((v >> 8) & 0x00ff00ff00ff00ff) | ((v & 0x00ff00ff00ff00ff) << 8);
-        vec even = v & 0xffffffff, odd = v >> 32;
-        if (swapped) {
-            even = (even >> 16) | ((even & 0xffff) << 16);
-            odd = (odd >> 16) | ((odd & 0xffff) << 16);
-        }
-        a0 += even;
+            v = FL_SWAP32(v);
+        const vec odd = v >> 32;
+        a0 += v;
         a1 += odd;
         b0 += a0;
         b1 += a1;
@@ -33,6 +32,10 @@ FL_FN(pass)(struct fletcher_lanes *lanes, const uint8_t *data, size_t len, const
         d0 += c0;
         d1 += c1;
     }
+    a0 -= a1 << 32;
+    b0 -= b1 << 32;
+    c0 -= c1 << 32;
+    d0 -= d1 << 32;
     /* On a big-endian machine the first word is the high half. */
     enum { FIRST = HOST_IS_LITTLE ? 0 : 1, SECOND = 1 - FIRST };
     for (unsigned i = 0; i < FL_WIDTH; i++) {
@@ -52,3 +55,4 @@ FL_TARGET static size_t FL_FN(run)(struct fletcher_lanes *lanes, const uint8_t *
 #undef FL_FN
 #undef FL_TARGET
 #undef FL_WIDTH
+#undef FL_SWAP32
