@@ -420,7 +420,8 @@ static void blame_wrong(struct raid_io *r)
 static void read_good(struct raid_io *r)
 {
     if (r->io->verify != NULL) {
-        raid_block_check_parity(&r->b);
+        if ((r->io->flags & VDEV_IO_NOPARITY) == 0)
+            raid_block_check_parity(&r->b);
         raid_block_check_empty(&r->b);
     }
     blame_wrong(r);

@@ -242,7 +242,8 @@ enum vdev_io_flags {
     VDEV_IO_NO_REPAIR = 1 << 5,
     VDEV_IO_PHYSICAL = 1 << 6, /* leaf only, offset counts from the device's start (labels) */
     VDEV_IO_NO_QUEUE = 1 << 7,
-    VDEV_IO_RESILVER = 1 << 8,    /* as SCRUB, and rewrite what the DTLs say is missing */
+    VDEV_IO_RESILVER = 1 << 8, /* as SCRUB, and rewrite what the DTLs say is missing */
+    VDEV_IO_NOPARITY = 1 << 9, /* checksum type noparity: do not compare parity with data */
 };
 
 struct vdev_io {

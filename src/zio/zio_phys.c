@@ -235,6 +235,8 @@ static int phys_issue(struct zio_phys *zp, const struct dva *dva)
         flags |= VDEV_IO_SCRUB;
     if (zp->flags & ZIO_NO_REPAIR)
         flags |= VDEV_IO_NO_REPAIR;
+    if (!zp->is_header && bp_checksum(&zp->bp) == CHECKSUM_NOPARITY)
+        flags |= VDEV_IO_NOPARITY;
     zp->io = (struct vdev_io){
         .vd = vd,
         .op = DEVICE_READ,
