@@ -47,6 +47,8 @@ void zpool_scan_print(const struct nvlist *root, unsigned name_flags);
 int zpool_cannot(struct cli *cli, const char *action, const char *name, int err);
 char *zpool_duration(uint64_t seconds, char *buf); /* 00:00:01, "2 days 00:00:01" */
 
+/* pool_list items of the named pools (n == 0: all); says what it cannot open. Exit status. */
+int zpool_fetch(struct cli *cli, int n, char **names, struct cli_items *items);
 int zpool_list(struct cli *cli, int argc, char **argv);
 int zpool_status(struct cli *cli, int argc, char **argv);
 int zpool_import(struct cli *cli, int argc, char **argv);

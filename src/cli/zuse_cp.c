@@ -15,6 +15,8 @@
 
 #include "cli/zuse_cmd.h"
 
+#define NAME_LIMIT 255 /* what Linux file systems take */
+
 struct linked {
     uint64_t object;
     const char *path; /* the first name that was copied */
@@ -44,10 +46,10 @@ static int open_parent(int root, const char *path, const char **last)
 
     while (fd >= 0) {
         size_t len = strcspn(path, "/");
-        char part[NAME_MAX + 1];
+        char part[NAME_LIMIT + 1];
         int next;
 
-        if (len == 0 || len > NAME_MAX || (len == 1 && path[0] == '.') || (len == 2 && memcmp(path, "..", 2) == 0)) {
+        if (len == 0 || len > NAME_LIMIT || (len == 1 && path[0] == '.') || (len == 2 && memcmp(path, "..", 2) == 0)) {
             close(fd);
             errno = EINVAL;
             return -1;
@@ -101,7 +103,7 @@ static void set_attributes(struct copier *c, const struct nvlist *item, int dir,
         {.tv_sec = (time_t)signed_of(item, "mtime"), .tv_nsec = (long)signed_of(item, "mtime_ns")},
     };
     mode_t mode = (mode_t)nvlist_u64(item, "mode", 0);
-    char proc[64 + NAME_MAX];
+    char proc[64 + NAME_LIMIT];
 
     snprintf(proc, sizeof(proc), "/proc/self/fd/%d/%s", dir, name);
     if (geteuid() == 0 && fchownat(dir, name, (uid_t)nvlist_u64(item, "uid", 0), (gid_t)nvlist_u64(item, "gid", 0),

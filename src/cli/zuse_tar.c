@@ -103,7 +103,7 @@ static int fetch(struct archiver *t, const char *path, uint64_t off, uint64_t le
 
 static void write_data(struct archiver *t, const char *path, uint64_t size)
 {
-    char *buf AUTO_FREE = mem_alloc(CHUNK);
+    char *buf AUTO_FREE = mem_zalloc(CHUNK);
 
     for (uint64_t off = 0; buf != NULL && off < size; off += CHUNK) {
         uint64_t len = min_of((uint64_t)CHUNK, size - off);
