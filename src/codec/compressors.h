@@ -8,6 +8,7 @@
 #ifndef ZUSE_CODEC_COMPRESSORS_H
 #define ZUSE_CODEC_COMPRESSORS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,8 @@ size_t gzip_encode(int level, const uint8_t *src, size_t src_len, uint8_t *dst, 
 
 int lz4_decode(const uint8_t *src, size_t src_len, uint8_t *dst, size_t dst_len);
 size_t lz4_encode(const uint8_t *src, size_t src_len, uint8_t *dst, size_t dst_len);
+/* A hasty try: true if src surely fits dst_len bytes. dst is scratch. */
+bool lz4_shrinks(const uint8_t *src, size_t src_len, uint8_t *dst, size_t dst_len);
 
 int zstd_decode(const uint8_t *src, size_t src_len, uint8_t *dst, size_t dst_len);
 /* level: as the property and the block header have it; 0 or 255 = default. */

@@ -24,6 +24,9 @@ int lz4_decode(const uint8_t *src, size_t src_len, uint8_t *dst, size_t dst_len)
     return 0;
 }
 
+/* Larger steps where nothing matches: several times faster, a few percent worse. */
+enum { HASTE = 8 };
+
 size_t lz4_encode(const uint8_t *src, size_t src_len, uint8_t *dst, size_t dst_len)
 {
     if (dst_len <= HEADER || src_len > LZ4_MAX_INPUT_SIZE)
@@ -34,4 +37,12 @@ size_t lz4_encode(const uint8_t *src, size_t src_len, uint8_t *dst, size_t dst_l
         return 0;
     store_be32(dst, (uint32_t)n);
     return (size_t)n + HEADER;
+}
+
+bool lz4_shrinks(const uint8_t *src, size_t src_len, uint8_t *dst, size_t dst_len)
+{
+    if (src_len > LZ4_MAX_INPUT_SIZE)
+        return false;
+    const int room = (int)min_of(dst_len, (size_t)INT_MAX);
+    return LZ4_compress_fast((const char *)src, (char *)dst, (int)src_len, room, HASTE) > 0;
 }

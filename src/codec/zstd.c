@@ -132,7 +132,7 @@ static size_t encode_at(ZSTD_CCtx *ctx, int library, const uint8_t *src, size_t 
 static bool worth_trying(ZSTD_CCtx *ctx, const uint8_t *src, size_t src_len, uint8_t *dst,
                          size_t dst_len)
 {
-    return lz4_encode(src, src_len, dst, dst_len) != 0 ||
+    return lz4_shrinks(src, src_len, dst, dst_len) ||
            encode_at(ctx, 1, src, src_len, dst + HEADER, dst_len - HEADER) != 0;
 }
 
