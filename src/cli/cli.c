@@ -285,22 +285,40 @@ json_t *cli_json_begin(const char *command)
     return root;
 }
 
+/*
+ * Numbers beyond 2^63 do not fit the library's integers: they travel as marked strings, and the
+ * marks and quotes are dropped from the finished text.
+ */
+#define BIG_MARK      "\\u0001u64:"
+#define BIG_MARK_DATA "\001u64:"
+
 void cli_json_print(json_t *root)
 {
-    char *text = json_dumps(root, JSON_COMPACT);
+    char *text = json_dumps(root, JSON_COMPACT), *in = text, *out = text, *mark;
+    const size_t mark_len = strlen("\"" BIG_MARK);
 
-    if (text != NULL)
+    while (text != NULL && (mark = strstr(in, "\"" BIG_MARK)) != NULL) {
+        size_t before = (size_t)(mark - in), digits = strspn(mark + mark_len, "0123456789");
+
+        memmove(out, in, before);
+        memmove(out + before, mark + mark_len, digits);
+        out += before + digits;
+        in = mark + mark_len + digits + 1;
+    }
+    if (text != NULL) {
+        memmove(out, in, strlen(in) + 1);
         puts(text);
+    }
     free(text);
     json_decref(root);
 }
 
 json_t *cli_json_number(uint64_t n, bool as_int)
 {
-    char buf[32];
+    char buf[48];
 
     if (as_int && n <= INT64_MAX)
         return json_integer((json_int_t)n);
-    snprintf(buf, sizeof(buf), "%llu", (unsigned long long)n);
+    snprintf(buf, sizeof(buf), "%s%llu", as_int ? BIG_MARK_DATA : "", (unsigned long long)n);
     return json_string(buf);
 }

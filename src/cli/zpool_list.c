@@ -440,9 +440,8 @@ static int print_list_json(const struct cli_items *items, const struct list_opti
                 continue;
             (void)prop_text(item, o->column[i], o->literal || o->json.as_int, text, sizeof(text), &source);
             n = strtoull(text, &end, 10);
-            v = o->json.as_int && *end == '\0' && isdigit((unsigned char)text[0]) && n <= INT64_MAX
-                    ? json_integer((json_int_t)n)
-                    : json_string(text);
+            v = o->json.as_int && *end == '\0' && isdigit((unsigned char)text[0]) ? cli_json_number(n, true)
+                                                                                  : json_string(text);
             json_object_set_new(props, o->column[i],
                                 json_pack("{s:o, s:{s:s, s:s}}", "value", v, "source", "type",
                                           strcmp(source, "local") == 0     ? "LOCAL"

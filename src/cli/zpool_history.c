@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/* zpool history, events and labelclear. */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/zpool_cli.h"
+
+/* ---- history (format/pool.md 12.2) ---- */
+
+struct history_options {
+    bool internal, longs;
+};
+
+static void print_origin(const struct nvlist *r)
+{
+    uint64_t who = nvlist_u64(r, "history who", UINT64_MAX);
+    const char *host = nvlist_string(r, "history hostname", NULL);
+
+    if (who != UINT64_MAX)
+        printf(" [user %llu", (unsigned long long)who);
+    if (who == 0)
+        printf(" (root)");
+    if (host != NULL)
+        printf(who != UINT64_MAX ? " on %s" : " [on %s", host);
+    if (who != UINT64_MAX || host != NULL)
+        printf(who != UINT64_MAX ? ":linux]" : "]");
+}
+
+static int print_record(void *arg, const struct nvlist *r)
+{
+    const struct history_options *o = arg;
+    const char *command = nvlist_string(r, "history command", NULL);
+    const char *name = nvlist_string(r, "history internal name", NULL);
+    const char *text = nvlist_string(r, "history internal str", "");
+    time_t t = (time_t)nvlist_u64(r, "history time", 0);
+    char when[64];
+    struct tm tm;
+
+    localtime_r(&t, &tm);
+    strftime(when, sizeof(when), "%Y-%m-%d.%H:%M:%S", &tm);
+    if (command != NULL) {
+        printf("%s %s", when, command);
+    } else if (o->internal && name != NULL) {
+        printf("%s [txg:%llu] %s", when, (unsigned long long)nvlist_u64(r, "history txg", 0), name);
+        if (nvlist_exists(r, "dsname"))
+            printf(" %s (%llu)", nvlist_string(r, "dsname", ""), (unsigned long long)nvlist_u64(r, "dsid", 0));
+        printf(" %s", text);
+    } else if (o->internal && nvlist_exists(r, "ioctl")) {
+        printf("%s ioctl %s", when, nvlist_string(r, "ioctl", ""));
+    } else {
+        return 0;
+    }
+    if (o->longs)
+        print_origin(r);
+    putchar('\n');
+    return 0;
+}
+
+int zpool_history(struct cli *cli, int argc, char **argv)
+{
+    struct history_options o = {0};
+    struct cli_items pools;
+    int c, status;
+
+    cli_getopt_reset();
+    while ((c = cli_getopt(argc, argv, "il", NULL)) != -1) {
+        if (c == '?')
+            return zpool_usage_print(stderr, "history");
+        o.internal |= c == 'i';
+        o.longs |= c == 'l';
+    }
+    status = zpool_fetch(cli, argc - optind, argv + optind, &pools);
+    for (size_t i = 0; i < pools.n; i++) {
+        AUTO_NVLIST struct nvlist *args = NULL;
+        struct zuse_callbacks cb = {.item = print_record, .arg = &o, .fd = -1};
+        const char *name = nvlist_string(pools.item[i], "name", "?");
+        int err = nvlist_create(&args);
+
+        printf("History for '%s':\n", name);
+        err = err != 0 ? err : nvlist_add_string(args, "pool", name);
+        err = err != 0 ? err : cli_call(cli, "pool_history", args, NULL, &cb);
+        if (err != 0)
+            status = zpool_cannot(cli, "show history for", name, err);
+        putchar('\n');
+    }
+    cli_items_free(&pools);
+    return status;
+}
+
+/* ---- events ---- */
+
+struct event_options {
+    bool verbose, scripted;
+    const char *pool;
+};
+
+static int print_event(void *arg, const struct nvlist *e)
+{
+    const struct event_options *o = arg;
+    const uint64_t *when;
+    char text[64] = "";
+    size_t n;
+
+    if (o->pool != NULL && strcmp(nvlist_string(e, "pool", ""), o->pool) != 0)
+        return 0;
+    if (nvlist_lookup_u64_array(e, "time", &when, &n) == 0 && n == 2) {
+        time_t t = (time_t)when[0];
+        struct tm tm;
+        char day[48];
+
+        localtime_r(&t, &tm);
+        strftime(day, sizeof(day), "%b %e %Y %H:%M:%S", &tm);
+        snprintf(text, sizeof(text), "%s.%09llu", day, (unsigned long long)when[1]);
+    }
+    if (o->scripted)
+        printf("%s\t%s\n", text, nvlist_string(e, "class", ""));
+    else
+        printf("%-30s %s\n", text, nvlist_string(e, "class", ""));
+    if (o->verbose) {
+        nvlist_print(e, stdout, 8);
+        putchar('\n');
+    }
+    fflush(stdout);
+    return 0;
+}
+
+int zpool_events(struct cli *cli, int argc, char **argv)
+{
+    struct event_options o = {0};
+    struct zuse_callbacks cb = {.item = print_event, .arg = &o, .fd = -1};
+    AUTO_NVLIST struct nvlist *args = NULL, *result = NULL;
+    bool follow = false, clear = false;
+    int c, err;
+
+    cli_getopt_reset();
+    while ((c = cli_getopt(argc, argv, "vHfc", NULL)) != -1) {
+        if (c == '?')
+            return zpool_usage_print(stderr, "events");
+        o.verbose |= c == 'v';
+        o.scripted |= c == 'H';
+        follow |= c == 'f';
+        clear |= c == 'c';
+    }
+    if (argc - optind > 1) {
+        fprintf(stderr, "too many arguments\n");
+        return zpool_usage_print(stderr, "events");
+    }
+    if ((argc > optind || follow || o.verbose) && clear) {
+        fprintf(stderr, "invalid options combined with -c\n");
+        return zpool_usage_print(stderr, "events");
+    }
+    o.pool = argc > optind ? argv[optind] : NULL;
+    err = nvlist_create(&args);
+    err = err != 0 ? err : nvlist_add_bool(args, "follow", follow);
+    err = err != 0 ? err : nvlist_add_bool(args, "clear", clear);
+    if (!clear && !o.scripted)
+        printf("%-30s %s\n", "TIME", "CLASS");
+    err = err != 0 ? err : cli_call(cli, "pool_events", args, &result, &cb);
+    if (err != 0)
+        return zpool_cannot(cli, "read", "events", err);
+    if (clear)
+        printf("cleared %llu events\n", (unsigned long long)nvlist_u64(result, "cleared", 0));
+    return CLI_OK;
+}
+
+/* ---- labelclear: needs no service ---- */
+
+int zpool_labelclear(struct cli *cli, int argc, char **argv)
+{
+    AUTO_NVLIST struct nvlist *args = NULL;
+    bool force = false;
+    int c, err;
+
+    cli_getopt_reset();
+    while ((c = cli_getopt(argc, argv, "f", NULL)) != -1) {
+        if (c == '?')
+            return zpool_usage_print(stderr, "labelclear");
+        force = true;
+    }
+    if (optind == argc) {
+        fprintf(stderr, "missing vdev name\n");
+        return zpool_usage_print(stderr, "labelclear");
+    }
+    if (argc - optind > 1) {
+        fprintf(stderr, "too many arguments\n");
+        return zpool_usage_print(stderr, "labelclear");
+    }
+    err = nvlist_create(&args);
+    err = err != 0 ? err : nvlist_add_string(args, "device", argv[optind]);
+    err = err != 0 ? err : nvlist_add_bool(args, "force", force);
+    err = err != 0 ? err : cli_call(cli, "labelclear", args, NULL, NULL);
+    if (err != 0) {
+        fprintf(stderr, "failed to clear label for %s: %s\n", argv[optind], cli_detail(cli));
+        return CLI_FAILED;
+    }
+    return CLI_OK;
+}
