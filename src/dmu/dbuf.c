@@ -285,6 +285,19 @@ int dbuf_blkptr_check(const struct dnode *dn, unsigned level, uint64_t blkid,
     return err;
 }
 
+int dbuf_read_error(const struct dnode *dn, unsigned level, uint64_t blkid, int err)
+{
+    /* Behind zio's own "<objset, object, level, block>: ", of which a batch leaves several. */
+    char text[256];
+    const char *cause = text;
+    err_detail_get(text, sizeof(text));
+    for (const char *p = text; (p = strstr(p, ">: ")) != NULL;)
+        cause = p += 3;
+    return err_raise(err, "dataset %llu, object %llu, level %u, block %llu: %s",
+                     (unsigned long long)dn->os->dataset, (unsigned long long)dn->object, level,
+                     (unsigned long long)blkid, cause);
+}
+
 unsigned dbuf_zio_flags(const struct dnode *dn, unsigned level, const struct blkptr *bp)
 {
     /* Dnode blocks are stored uncompressed with only bonus areas enciphered: raw is readable. */
@@ -322,19 +335,26 @@ int dbuf_blkptr(struct dnode *dn, unsigned level, uint64_t blkid, struct dbuf **
     return 0;
 }
 
+static int dbuf_read(struct dnode *dn, const struct dbuf *db, const struct blkptr *bp,
+                     struct arc_buf **arc)
+{
+    struct bookmark zb = dnode_bookmark(dn, db->level, db->blkid);
+    int err = dbuf_blkptr_check(dn, db->level, db->blkid, bp);
+    if (err != 0)
+        return err;
+    err =
+        arc_read(dn->os->zp, bp, &zb, VDEV_PRIO_SYNC_READ, dbuf_zio_flags(dn, db->level, bp), arc);
+    return err == 0 ? 0 : dbuf_read_error(dn, db->level, db->blkid, err);
+}
+
 static void dbuf_fill(struct dnode *dn, struct dbuf *db)
 {
     struct blkptr bp;
     struct dbuf *parent = NULL;
     struct arc_buf *arc = NULL;
     int err = dbuf_blkptr(dn, db->level, db->blkid, &parent, &bp);
-    if (err == 0 && !bp_is_hole(&bp)) {
-        err = dbuf_blkptr_check(dn, db->level, db->blkid, &bp);
-        struct bookmark zb = dnode_bookmark(dn, db->level, db->blkid);
-        if (err == 0)
-            err = arc_read(dn->os->zp, &bp, &zb, VDEV_PRIO_SYNC_READ,
-                           dbuf_zio_flags(dn, db->level, &bp), &arc);
-    }
+    if (err == 0 && !bp_is_hole(&bp))
+        err = dbuf_read(dn, db, &bp, &arc);
     dbuf_publish(db, &bp, bp_type(&bp), arc, err);
     dbuf_rele(parent);
 }
@@ -404,9 +424,12 @@ static void batch_read(struct dnode *dn, struct hold_batch *b)
     else
         arc_read_many(dn->os->zp, b->bpp, b->zb, b->n, VDEV_PRIO_SYNC_READ,
                       dbuf_zio_flags(dn, 0, &b->bp[0]), b->arc, b->err);
-    for (unsigned i = 0; i < b->n; i++)
-        dbuf_publish(b->db[i], &b->bp[i], bp_type(&b->bp[i]), b->err[i] == 0 ? b->arc[i] : NULL,
-                     b->err[i]);
+    for (unsigned i = 0; i < b->n; i++) {
+        int err = b->err[i];
+        if (err != 0)
+            err = dbuf_read_error(dn, 0, b->db[i]->blkid, err);
+        dbuf_publish(b->db[i], &b->bp[i], bp_type(&b->bp[i]), err == 0 ? b->arc[i] : NULL, err);
+    }
 }
 
 int dbuf_hold_many(struct dnode *dn, uint64_t first, unsigned n, struct dbuf **out)

@@ -196,6 +196,8 @@ int dbuf_blkptr(struct dnode *dn, unsigned level, uint64_t blkid, struct dbuf **
 /* May this pointer stand at (level) of dn? Size, level, protection. */
 int dbuf_blkptr_check(const struct dnode *dn, unsigned level, uint64_t blkid,
                       const struct blkptr *bp);
+/* Name the block in the detail of a read that failed; returns err. */
+int dbuf_read_error(const struct dnode *dn, unsigned level, uint64_t blkid, int err);
 /* zio flags with which a block of the object is read (raw dnode blocks without key). */
 unsigned dbuf_zio_flags(const struct dnode *dn, unsigned level, const struct blkptr *bp);
 /*

@@ -147,7 +147,9 @@ static int uncached_finish(struct dnode *dn, uint64_t first, struct uncached_bat
         void *copy = NULL;
         const void *data = NULL;
         int e = b->err[i];
-        if (e == 0)
+        if (e != 0)
+            e = dbuf_read_error(dn, 0, first + b->index[i], e);
+        else
             e = dbuf_decode(&b->bp[i], 0, bp_type(&b->bp[i]), b->arc[i], dn->blksz, &copy, &data);
         if (e == 0)
             uncached_place(dn, first + b->index[i], data, off, buf, len);
