@@ -79,6 +79,7 @@ static int pool_new(struct env *env, const struct nvlist *config,
     strcpy(p->name, as);
     strcpy(p->disk_name, name);
     rwlock_init(&p->config_lock, RANK_POOL_CONFIG);
+    mutex_init(&p->space_lock, RANK_POOL);
     p->guid = nvlist_u64(config, "pool_guid", 0);
     env_random_bytes(env, &p->load_guid, sizeof(p->load_guid));
     p->zio.env = env;
@@ -112,6 +113,7 @@ void pool_close(struct pool *pool)
     free(pool->altroot);
     free(pool->cachefile);
     rwlock_destroy(&pool->config_lock);
+    mutex_destroy(&pool->space_lock);
     free(pool);
 }
 
@@ -195,7 +197,8 @@ static int load_with_rewind(struct pool_load *ld)
                                                  : 0;
     while (err != 0 && !rewind_is_hopeless(err) && tried > floor && tried > 1) {
         ld->max_txg = tried - 1;
-/* Labels are younger than an old uberblock; an exported pool's are written with its last txg. */
+        /* Labels are younger than an old uberblock; an exported pool's are written with its last
+         * txg. */
         ld->extreme = flags & POOL_IMPORT_EXTREME;
         err = pool_load_once(ld);
         if (pool->ub.txg >= tried || pool->ub.txg < floor)

@@ -10,6 +10,7 @@
 #include "dmu/traverse.h"
 #include "dmu/zap.h"
 #include "pool/pool_features.h"
+#include "pool/space.h"
 #include "zio/arc.h"
 
 #define MOS_DIRECTORY 1
@@ -55,6 +56,7 @@ static int load_fail(struct pool *pool, int err, enum vdev_aux aux)
 
 void pool_unload(struct pool *pool)
 {
+    pool_space_forget(pool);
     dsl_pool_close(pool->dsl);
     pool->dsl = NULL;
     if (pool->mos != NULL)
@@ -76,6 +78,7 @@ void pool_unload(struct pool *pool)
     memset(pool->error_scrub, 0, sizeof(pool->error_scrub));
     pool->has_scan = false;
     pool->checkpoint_txg = 0;
+    pool->errata = POOL_ERRATA_NONE;
 }
 
 /* ---- steps 1 to 4: devices and the uberblock ---- */
@@ -281,6 +284,10 @@ static int step_features(struct pool_load *ld)
         err = nvlist_add_boolean(pool->load_info, "can_rdonly");
     if (err != 0)
         return err;
+    /* Old encrypted snapshots may lack what a raw receive checks (crypto-dedup.md A21). */
+    if (pool_feature_enabled(f, FEATURE_ENCRYPTION) &&
+        !pool_feature_enabled(f, FEATURE_BOOKMARK_V2))
+        pool->errata = POOL_ERRATA_IVSET;
     pool->zio.has_dynamic_gang = pool_feature_active(f, FEATURE_DYNAMIC_GANG_HEADER);
     if (!f->can_readonly || (!f->can_write && !pool->readonly))
         return load_fail(pool,
@@ -314,7 +321,7 @@ static int load_scan(struct pool *pool)
         pool->has_scan = true;
         if (got == 25) { /* an old release wrote a word too many; flags sit behind it */
             pool->scan[23] = words[24];
-            pool->errata = 1;
+            pool->errata = POOL_ERRATA_SCRUB;
         }
     }
     if (err != 0 && err != ZE_NOENT)

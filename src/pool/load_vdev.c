@@ -6,11 +6,11 @@
  */
 #include <string.h>
 
+#include "alloc/space_map.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "disk/indirect_phys.h"
-#include "disk/spacemap_phys.h"
 #include "dmu/zap.h"
 #include "pool/load.h"
 #include "vdev/dtl.h"
@@ -19,7 +19,6 @@
 
 #define PACKED_NVLIST_MAX   (64u << 20)
 #define MAPPING_MAX_ENTRIES (1ull << 28) /* 6 GiB of mapping: more than any real pool has */
-#define DTL_MAX_WORDS       (1ull << 24)
 
 /* ---- packed nvlist objects ---- */
 
@@ -157,7 +156,8 @@ int load_trusted_config(struct pool_load *ld)
         (err = vdev_tree_validate(tree, pool->ub.txg,
                                   LABEL_TRUSTED | (ld->extreme ? LABEL_EXTREME : 0), NULL)) != 0)
         return err;
-    vdev_each(tree->root, mark_not_present, NULL);
+    if (!(ld->args->flags & POOL_IMPORT_TRY))
+        vdev_each(tree->root, mark_not_present, NULL);
     if (!ld->reloaded && healthy_tops(tree->root) >= before + RELOAD_THRESHOLD)
         ld->want_reload = true;
     return 0;
@@ -267,40 +267,19 @@ int load_removals(struct pool *pool)
 
 /* ---- dirty time logs ---- */
 
-static int dtl_load_words(struct vdev *leaf, const uint64_t *words, size_t n)
+static int dtl_entry(void *arg, const struct space_map_entry *e)
 {
-    for (size_t pos = 0;;) {
-        struct spacemap_entry e;
-        int err = spacemap_entry_decode(words, n, &pos, &e);
-        if (err == ZE_NOENT)
-            return 0;
-        if (err != 0)
-            return err;
-        if (e.kind == SPACEMAP_ALLOC && (err = vdev_dtl_add_missing(leaf, e.offset, e.run)) != 0)
-            return err;
-    }
+    return e->phys.kind == SPACEMAP_ALLOC ? vdev_dtl_add_missing(arg, e->start, e->size) : 0;
 }
 
 static int dtl_load(struct pool *pool, struct vdev *leaf)
 {
-    struct spacemap_phys phys;
-    struct dnode *dn;
-    int err = dnode_hold(pool->mos, leaf->dtl_object, &dn);
+    struct space_map *sm;
+    int err = space_map_open(pool->mos, leaf->dtl_object, 0, UINT64_MAX, 0, &sm);
     if (err != 0)
         return err;
-    struct span bonus = dnode_bonus(dn);
-    err = spacemap_phys_load(&phys, bonus.data, bonus.len, dnode_size(dn), leaf->dtl_object);
-    AUTO_FREE uint64_t *words = NULL;
-    if (err == 0 && phys.length / 8 > DTL_MAX_WORDS)
-        err = err_raise(ZE_BADVDEV, "DTL object %llu is too long",
-                        (unsigned long long)leaf->dtl_object);
-    if (err == 0 && phys.length >= 8) {
-        words = malloc(phys.length);
-        err = words == NULL ? ZE_NOMEM : dmu_read(dn, 0, words, phys.length);
-    }
-    dnode_rele(dn);
-    if (err == 0 && words != NULL)
-        err = dtl_load_words(leaf, words, phys.length / 8);
+    err = space_map_iterate(sm, UINT64_MAX, dtl_entry, leaf);
+    space_map_close(sm);
     return err;
 }
 

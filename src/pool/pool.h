@@ -37,6 +37,14 @@ enum pool_state { /* of labels and configs */
                   POOL_STATE_L2CACHE
 };
 
+enum pool_errata { /* found when loading; never stored */
+                   POOL_ERRATA_NONE,
+                   POOL_ERRATA_SCRUB,
+                   POOL_ERRATA_ASYNC_DESTROY,
+                   POOL_ERRATA_KEY_VERSION, /* a crypto key object of version 0 */
+                   POOL_ERRATA_IVSET        /* encrypted snapshots without IV set guid */
+};
+
 enum pool_import_flags {
     POOL_IMPORT_READONLY = 1 << 0,    /* -o readonly=on; the only way in this release */
     POOL_IMPORT_FORCE = 1 << 1,       /* -f: used by another host, or may be active */
@@ -67,6 +75,7 @@ struct pool_import_args {
 
 struct pool_events; /* events.h */
 struct pool_feature_state;
+struct pool_figures; /* space.c */
 
 struct pool {
     struct env *env;
@@ -104,7 +113,9 @@ struct pool {
     uint64_t error_scrub[9];
     uint64_t last_scrubbed_txg;
     uint64_t errata;
-    struct pool_events *events; /* the environment's or a service's ring; may be NULL */
+    struct mutex space_lock;      /* RANK_POOL: figures */
+    struct pool_figures *figures; /* space.c: NULL until asked for */
+    struct pool_events *events;   /* the environment's or a service's ring; may be NULL */
 };
 
 /*

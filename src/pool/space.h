@@ -23,6 +23,8 @@ struct pool_savings { /* bytes, deflated */
     uint64_t dedup_dsize, dedup_ref_dsize, dedup_table_size;
     uint64_t clone_used, clone_saved;
 };
+/* Read again next time (after a load, after a txg). */
+void pool_space_forget(struct pool *pool);
 int pool_savings_get(struct pool *pool, struct pool_savings *out);
 
 #endif
