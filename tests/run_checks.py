@@ -205,16 +205,18 @@ class Checks:
         seen = set()
         for line in log.read_text(errors="replace").splitlines() if log.exists() else []:
             test = json.loads(line)
-            seen.add(test["name"])
+            name = test["name"].split(" / ")[-1]  # meson may put the suite in front
+            seen.add(name)
             text = (test.get("stdout") or "") + "\n" + (test.get("stderr") or "")
             status = test.get("returncode", 0)
             if test["result"] == "TIMEOUT":
-                self.results.fail(f"{label}: {test['name']} (timed out)", text)
+                self.results.fail(f"{label}: {name} (timed out)", text)
             else:
-                self.results.add_output(f"{label}: {test['name']}", status, text)
+                self.results.add_output(f"{label}: {name}", status, text)
         for name in names:
             if name not in seen:
                 self.results.fail(f"{label}: {name} (did not run)", out)
+                out = ""
 
     # --- steps ------------------------------------------------------------------------------
 
