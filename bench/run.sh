@@ -11,6 +11,7 @@ cd "$(dirname "$0")/.."
 build=${BUILD:-build}
 quick=
 [ "${1:-}" = -q ] && { quick=1; shift; }
+# shellcheck disable=SC2046
 [ $# -gt 0 ] || set -- $(sed -n "s/^executable('\([a-z_]*\)'.*/\1/p" bench/meson.build)
 
 temp=$(mktemp -d)
@@ -25,8 +26,9 @@ codec_args() {
         start=$(date +%s)
         raidz_test -B >"$temp/raidz_test" 2>/dev/null || true
         wall=$(($(date +%s) - start))
-        times | sed -n '2s/m/ /g; 2s/s//gp' | awk -v wall="$wall" \
-            '{ cpu = $1 * 60 + $2; print "# cpu", cpu < wall && wall > 0 ? cpu / wall : 1 }' \
+        times >"$temp/times" # not in a pipe: that would be another process's children
+        sed -n '2s/m/ /g; 2s/s//gp' "$temp/times" | awk -v wall="$wall" \
+            '{ cpu = $1 * 60 + $2; print "# cpu", (wall > 0 && cpu < wall ? cpu / wall : 1) }' \
             >"$temp/share"
         cat "$temp/raidz_test" >>"$temp/share"
         mv "$temp/share" "$temp/raidz_test"
@@ -45,6 +47,7 @@ for name; do
         ;;
     *) args= ;;
     esac
+    # shellcheck disable=SC2086
     "$build/bench/$name" $args || echo "$name: ended with $?"
     echo
 done
