@@ -13,6 +13,7 @@ static const struct {
     const char *name;
     int (*main)(struct cli *cli, int argc, char **argv);
 } programs[] = {
+    {"zpool", zpool_main},
     {"zfs", zfs_main},
     {"mount.fuse.zuse", mount_helper_main},
     {"mount.zuse", mount_helper_main},

@@ -41,6 +41,53 @@ json_t *zfs_json_value(const struct zfs_value *v, const char *prop, bool as_int)
 /* name, type, pool, createtxg of a dataset_list item. */
 json_t *zfs_json_dataset(const struct nvlist *item, bool as_int);
 
+/* ---- order (zfs_order.c) ---- */
+struct zfs_sort_key {
+    const char *prop;
+    bool descending;
+};
+struct zfs_sort {
+    struct zfs_sort_key key[32];
+    size_t n;
+};
+/* Sorts, the default rule deciding ties, and drops what is there twice. */
+int zfs_items_order(struct cli_items *items, const struct zfs_sort *sort);
+
+/* ---- naming datasets (zfs_main.c) ---- */
+/*
+ * Dataset name of what the user typed: itself, or for a path (it begins with '/' or '.') the file system mounted
+ * there. False after printing why not.
+ */
+bool zfs_name_of(struct cli *cli, const char *arg, char *name, size_t len);
+/* Is it a dataset (snapshot...) name? False after printing "cannot ACTION 'X': ...". */
+bool zfs_name_check(const char *action, const char *name);
+/* Append the items of `dataset_list`; root NULL: of all pools. props NULL: all. depth UINT64_MAX: all below. */
+int zfs_collect(struct cli *cli, const char *root, uint64_t types, uint64_t depth, const char *const *props,
+                size_t nprops, struct cli_items *all);
+/* One dataset's item; NULL after printing "cannot open 'X': ...". types: which kinds will do. */
+struct nvlist *zfs_open(struct cli *cli, const char *name, uint64_t types, const char *const *props, size_t nprops);
+/* Width that a property's column has at least. */
+size_t zfs_prop_width(const char *prop);
+/* Message (if any) and the usage text of the command; exit status 2. */
+int zfs_usage_error(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- commands ---- */
 int zfs_list(struct cli *cli, int argc, char **argv);
+int zfs_get(struct cli *cli, int argc, char **argv);
+int zfs_mount(struct cli *cli, int argc, char **argv);
+int zfs_unmount(struct cli *cli, int argc, char **argv);
+int zfs_load_key(struct cli *cli, int argc, char **argv);
+int zfs_unload_key(struct cli *cli, int argc, char **argv);
+int zfs_userspace(struct cli *cli, int argc, char **argv);
+int zfs_groupspace(struct cli *cli, int argc, char **argv);
+int zfs_projectspace(struct cli *cli, int argc, char **argv);
+int zfs_holds(struct cli *cli, int argc, char **argv);
+int zfs_allow(struct cli *cli, int argc, char **argv);
+int zfs_unallow(struct cli *cli, int argc, char **argv);
+int zfs_diff(struct cli *cli, int argc, char **argv);
+int zfs_version(struct cli *cli, int argc, char **argv);
+int zfs_upgrade(struct cli *cli, int argc, char **argv);
+/* Commands that change pools: options and their errors, then "not supported yet" (zfs_write.c). False: no such. */
+bool zfs_write_command(struct cli *cli, int argc, char **argv, int *status);
 
 #endif

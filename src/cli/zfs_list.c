@@ -8,15 +8,10 @@
 #include "cli/zfs_cli.h"
 
 #define MAX_COLUMNS 128
-#define MAX_SORTS   32
 
 static const char default_columns[] = "name,used,available,referenced,mountpoint";
 static const char space_columns[] = "name,available,used,usedbysnapshots,usedbydataset,usedbyrefreservation,usedbychildren";
 
-struct sort_key {
-    const char *prop;
-    bool descending;
-};
 struct list_options {
     bool scripted, literal, json, json_int;
     uint64_t types, depth;
@@ -24,105 +19,8 @@ struct list_options {
     char *columns;
     const char *column[MAX_COLUMNS];
     size_t ncolumns;
-    struct sort_key sort[MAX_SORTS];
-    size_t nsorts;
+    struct zfs_sort sort;
 };
-
-/* ---- order ---- */
-
-/* Datasets by name; snapshots and bookmarks behind their dataset, by createtxg. */
-static int by_default(const struct nvlist *a, const struct nvlist *b)
-{
-    const char *x = nvlist_string(a, "name", ""), *y = nvlist_string(b, "name", "");
-    size_t lx = strcspn(x, "@#"), ly = strcspn(y, "@#");
-    int c = strncmp(x, y, min_of(lx, ly));
-    uint64_t tx, ty;
-
-    if (c != 0)
-        return c;
-    if (lx != ly)
-        return lx < ly ? -1 : 1;
-    if (x[lx] == '\0' || y[ly] == '\0')
-        return (x[lx] != '\0') - (y[ly] != '\0');
-    if (x[lx] != y[ly]) /* snapshots before bookmarks */
-        return x[lx] == '@' ? -1 : 1;
-    tx = nvlist_u64(a, "createtxg", 0);
-    ty = nvlist_u64(b, "createtxg", 0);
-    if (tx != ty)
-        return tx < ty ? -1 : 1;
-    return strcmp(x, y);
-}
-
-static const struct nvpair *raw_value(const struct nvlist *item, const char *prop)
-{
-    struct nvlist *props = nvlist_child(item, "props");
-    struct nvlist *entry = props != NULL ? nvlist_child(props, prop) : NULL;
-
-    return entry != NULL ? nvlist_find(entry, "value") : NULL;
-}
-
-/* Ascending; *invalid: one of them has no such property, then it sorts last in both directions. */
-static int by_prop(const struct nvlist *a, const struct nvlist *b, const char *prop, bool *invalid)
-{
-    const struct nvpair *x, *y;
-    const char *sx, *sy;
-    uint64_t nx = 0, ny = 0;
-
-    *invalid = false;
-    if (strcmp(prop, "name") == 0)
-        return strcmp(nvlist_string(a, "name", ""), nvlist_string(b, "name", ""));
-    x = raw_value(a, prop);
-    y = raw_value(b, prop);
-    if (x == NULL || y == NULL) {
-        *invalid = (x == NULL) != (y == NULL);
-        return (x == NULL) - (y == NULL);
-    }
-    if (nvpair_string(x, &sx) == 0 && nvpair_string(y, &sy) == 0)
-        return strcmp(sx, sy);
-    (void)nvpair_u64(x, &nx);
-    (void)nvpair_u64(y, &ny);
-    return nx < ny ? -1 : nx > ny;
-}
-
-static int compare(const struct nvlist *a, const struct nvlist *b, const struct list_options *o)
-{
-    for (size_t i = 0; i < o->nsorts; i++) {
-        bool invalid;
-        int c = by_prop(a, b, o->sort[i].prop, &invalid);
-
-        if (c != 0)
-            return o->sort[i].descending && !invalid ? -c : c;
-    }
-    return by_default(a, b);
-}
-
-/* Stable merge sort: a comparison that needs the options. */
-static void sort_items(struct nvlist **v, struct nvlist **tmp, size_t n, const struct list_options *o)
-{
-    size_t mid = n / 2, i = 0, j = mid, k = 0;
-
-    if (n < 2)
-        return;
-    sort_items(v, tmp, mid, o);
-    sort_items(v + mid, tmp, n - mid, o);
-    while (i < mid || j < n)
-        tmp[k++] = j == n || (i < mid && compare(v[i], v[j], o) <= 0) ? v[i++] : v[j++];
-    memcpy(v, tmp, n * sizeof(*v));
-}
-
-static void drop_duplicates(struct cli_items *items)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < items->n; i++) {
-        if (kept > 0 && strcmp(nvlist_string(items->item[i], "name", ""),
-                               nvlist_string(items->item[kept - 1], "name", "")) == 0)
-            nvlist_free(items->item[i]);
-        else
-            items->item[kept++] = items->item[i];
-    }
-    items->n = kept;
-}
 
 /* ---- output ---- */
 
@@ -138,6 +36,7 @@ static int print_text(const struct cli_items *items, const struct list_options *
     for (size_t c = 0; c < o->ncolumns; c++) {
         zfs_prop_header(o->column[c], header[c], sizeof(header[c]));
         cli_table_column(&t, c, header[c], zfs_prop_right_aligned(o->column[c]));
+        t.col[c].width = max_of(t.col[c].width, zfs_prop_width(o->column[c]));
     }
     for (size_t i = 0; i < items->n; i++) {
         for (size_t c = 0; c < o->ncolumns; c++) {
@@ -216,11 +115,11 @@ static int add_sort(struct list_options *o, const char *name, bool descending)
 {
     const char *prop = strcmp(name, "name") == 0 ? "name" : zfs_prop_canonical(name);
 
-    if (prop == NULL || o->nsorts == MAX_SORTS) {
+    if (prop == NULL || o->sort.n == array_len(o->sort.key)) {
         fprintf(stderr, "invalid property '%s'\n", name);
         return CLI_USAGE;
     }
-    o->sort[o->nsorts++] = (struct sort_key){prop, descending};
+    o->sort.key[o->sort.n++] = (struct zfs_sort_key){prop, descending};
     return 0;
 }
 
@@ -229,6 +128,14 @@ static int parse_columns(struct list_options *o)
     char *field[MAX_COLUMNS];
     size_t n = cli_split(o->columns, field, MAX_COLUMNS);
 
+    if (n == 1 && strcmp(field[0], "all") == 0) {
+        o->column[o->ncolumns++] = "name";
+        for (size_t i = 0; i < prop_table_count() && o->ncolumns < MAX_COLUMNS; i++) {
+            if (!prop_table_at(i)->hidden)
+                o->column[o->ncolumns++] = prop_table_at(i)->name;
+        }
+        return 0;
+    }
     for (size_t i = 0; i < n; i++) {
         const char *prop = strcmp(field[i], "name") == 0 ? "name" : zfs_prop_canonical(field[i]);
 
@@ -314,70 +221,63 @@ static int parse(int argc, char **argv, struct list_options *o)
 
 static int collect(struct cli *cli, const struct list_options *o, const char *root, struct cli_items *items)
 {
-    AUTO_NVLIST struct nvlist *args = NULL;
-    const char *props[MAX_COLUMNS + MAX_SORTS];
+    const char *props[MAX_COLUMNS + array_len(o->sort.key)];
     size_t n = 0;
-    uint64_t depth = o->depth_given ? o->depth : o->recursive || root == NULL ? UINT64_MAX : 0;
-    int err = nvlist_create(&args);
+    uint64_t depth = o->depth_given ? o->depth : o->recursive || root == NULL ? UINT64_MAX : 0, types = o->types;
 
     for (size_t i = 0; i < o->ncolumns; i++)
         props[n++] = o->column[i];
-    for (size_t i = 0; i < o->nsorts; i++)
-        props[n++] = o->sort[i].prop;
+    for (size_t i = 0; i < o->sort.n; i++)
+        props[n++] = o->sort.key[i].prop;
     if (root != NULL && !o->depth_given && !o->recursive && o->types_given && (o->types & 5) == 0)
         depth = 1;
-    err = err != 0 ? err : nvlist_add_string_array(args, "props", props, n);
-    err = err != 0 ? err : nvlist_add_u64(args, "types", o->types);
-    err = err != 0 ? err : nvlist_add_u64(args, "depth", depth);
-    if (root != NULL) {
-        uint64_t types = o->types | (strchr(root, '@') != NULL ? 2 : strchr(root, '#') != NULL ? 16 : 0);
+    if (root != NULL && !o->types_given)
+        types |= strchr(root, '@') != NULL ? 2 : strchr(root, '#') != NULL ? 16 : 0;
+    return zfs_collect(cli, root, types, depth, props, n, items);
+}
 
-        if (!o->types_given)
-            err = err != 0 ? err : nvlist_add_u64(args, "types", types);
-        err = err != 0 ? err : nvlist_add_string_array(args, "roots", &root, 1);
+/* Without names: everything. */
+static int collect_all(struct cli *cli, const struct list_options *o, int argc, char **argv, struct cli_items *all)
+{
+    int status = CLI_OK;
+
+    if (argc == 0) {
+        int err = collect(cli, o, NULL, all);
+
+        return err != 0 ? zfs_cannot(cli, "open", "", err) : CLI_OK;
     }
-    return err != 0 ? err : cli_call_items(cli, "dataset_list", args, items);
+    for (int i = 0; i < argc; i++) {
+        char name[512];
+        int err;
+
+        if (!zfs_name_of(cli, argv[i], name, sizeof(name))) {
+            status = CLI_FAILED;
+            continue;
+        }
+        err = collect(cli, o, name, all);
+        if (err != 0)
+            status = zfs_cannot(cli, "open", name, err);
+    }
+    return status;
 }
 
 int zfs_list(struct cli *cli, int argc, char **argv)
 {
     struct list_options o = {0};
     struct cli_items all = {0};
-    struct nvlist **tmp AUTO_FREE = NULL;
-    int status = CLI_OK, err = parse(argc, argv, &o);
-    bool named = argc > optind;
+    int status = parse(argc, argv, &o);
 
-    if (err != 0) {
+    if (status != 0) {
         free(o.columns);
         return zfs_usage_print(stderr, "list");
     }
-    for (int i = optind; i < argc || !named; i++) {
-        struct cli_items part = {0};
-
-        err = collect(cli, &o, named ? argv[i] : NULL, &part);
-        if (err != 0)
-            status = zfs_cannot(cli, "open", named ? argv[i] : "", err);
-        for (size_t k = 0; k < part.n; k++) {
-            struct nvlist **more = reallocarray(all.item, all.n + 1, sizeof(*more));
-
-            if (more == NULL)
-                break;
-            all.item = more;
-            all.item[all.n++] = part.item[k];
-        }
-        free(part.item);
-        if (!named)
-            break;
-    }
-    tmp = mem_calloc(all.n + 1, sizeof(*tmp));
-    if (tmp != NULL)
-        sort_items(all.item, tmp, all.n, &o);
-    drop_duplicates(&all);
+    status = collect_all(cli, &o, argc - optind, argv + optind, &all);
+    (void)zfs_items_order(&all, &o.sort);
     if (o.json)
         (void)print_json(&all, &o);
     else if (all.n > 0)
         (void)print_text(&all, &o);
-    else if (status == CLI_OK && !named)
+    if (all.n == 0 && status == CLI_OK && optind == argc && !o.scripted)
         fprintf(stderr, "no datasets available\n");
     cli_items_free(&all);
     free(o.columns);

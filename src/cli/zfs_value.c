@@ -44,6 +44,23 @@ void zfs_prop_header(const char *prop, char *buf, size_t len)
     buf[i] = '\0';
 }
 
+size_t zfs_prop_width(const char *prop)
+{
+    const struct prop_def *p = prop_find(prop);
+    size_t width;
+
+    if (p == NULL)
+        return strlen(prop);
+    width = strlen(p->header);
+    if (p->kind == PROP_NUMBER)
+        width = max_of(width, strcmp(prop, "creation") == 0 ? (size_t)21 : (size_t)5);
+    if (strcmp(prop, "type") == 0)
+        width = strlen("filesystem");
+    for (const struct prop_index *x = p->index; x != NULL && x->name != NULL; x++)
+        width = max_of(width, strlen(x->name));
+    return width;
+}
+
 bool zfs_prop_right_aligned(const char *prop)
 {
     const struct prop_def *p = prop_find(prop);

@@ -16,6 +16,7 @@
 #include "pool/history.h"
 #include "pool/pool_props.h"
 #include "pool/scan.h"
+#include "vdev/vdev_label.h"
 #include "zpl/zpl.h"
 
 /* ---- finding ---- */
@@ -545,7 +546,53 @@ static int op_version(struct service *s, struct op_context *ctx, const struct nv
     return nvlist_add_string(result, "engine", "zuse-" ZUSE_VERSION);
 }
 
+/* ---- labelclear ---- */
+
+/* A device whose labels say it is part of a pool that may be active is only cleared by force. */
+static int check_clearable(struct service *s, const char *path, bool force)
+{
+    const char *const paths[] = {path};
+    struct pool_scan_args args = {.paths = paths, .npaths = 1};
+    struct pool_scan *scan;
+    uint64_t state, guid;
+    int err = pool_scan_devices(s->env, &args, &scan);
+
+    if (err != 0)
+        return err;
+    if (scan->n == 0) {
+        pool_scan_free(scan);
+        return 0;
+    }
+    state = nvlist_u64(scan->dev[0].config, "state", POOL_STATE_ACTIVE);
+    guid = nvlist_u64(scan->dev[0].config, "pool_guid", 0);
+    pool_scan_free(scan);
+    if (is_imported(s, guid))
+        return err_raise(ZE_BUSY, "the device is a member of an imported pool");
+    if (!force && state != POOL_STATE_DESTROYED)
+        return err_raise(ZE_BUSY, "the device is a member of a pool that %s; use '-f' to override",
+                         state == POOL_STATE_EXPORTED ? "was exported" : "may be active");
+    return 0;
+}
+
+static int op_labelclear(struct service *s, struct op_context *ctx, const struct nvlist *args,
+                         struct nvlist *result)
+{
+    const char *path;
+    struct device *dev;
+    int err = op_arg_string(args, "device", &path);
+
+    err = err != 0 ? err : check_clearable(s, path, nvlist_bool(args, "force", false));
+    err = err != 0 ? err
+                   : s->env->devices->open(s->env, path, DEVICE_OPEN_WRITE | DEVICE_OPEN_EXCL, &dev);
+    if (err != 0)
+        return err;
+    err = label_clear(dev);
+    device_close(dev);
+    return err;
+}
+
 const struct op ops_pool[] = {
+    {"labelclear", op_labelclear, 0},
     {"version", op_version, OP_READ},
     {"pool_scan", op_pool_scan, 0},
     {"pool_import", op_pool_import, 0},
