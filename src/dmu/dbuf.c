@@ -11,6 +11,8 @@
  * in between, so no two wait for each other. Errors: zio's, ZE_BADBP for pointers that cannot stand
  * where they are.
  */
+#include <stdio.h>
+
 #include "base/mem.h"
 #include "dmu/dmu_impl.h"
 
@@ -288,14 +290,17 @@ int dbuf_blkptr_check(const struct dnode *dn, unsigned level, uint64_t blkid,
 int dbuf_read_error(const struct dnode *dn, unsigned level, uint64_t blkid, int err)
 {
     /* Behind zio's own "<objset, object, level, block>: ", of which a batch leaves several. */
-    char text[256];
+    char text[256], block[64] = "spill block";
     const char *cause = text;
     err_detail_get(text, sizeof(text));
     for (const char *p = text; (p = strstr(p, ">: ")) != NULL;)
         cause = p += 3;
-    return err_raise(err, "dataset %llu, object %llu, level %u, block %llu: %s",
-                     (unsigned long long)dn->os->dataset, (unsigned long long)dn->object, level,
-                     (unsigned long long)blkid, cause);
+    if (*cause == '<' || *cause == '\0') /* cut off */
+        cause = err_sentence(err);
+    if (blkid != BOOKMARK_BLKID_SPILL)
+        snprintf(block, sizeof(block), "level %u, block %llu", level, (unsigned long long)blkid);
+    return err_raise(err, "dataset %llu, object %llu, %s: %s", (unsigned long long)dn->os->dataset,
+                     (unsigned long long)dn->object, block, cause);
 }
 
 unsigned dbuf_zio_flags(const struct dnode *dn, unsigned level, const struct blkptr *bp)

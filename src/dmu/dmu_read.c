@@ -311,13 +311,14 @@ int dnode_spill_read(struct dnode *dn, uint8_t **data, size_t *len, bool *swappe
                         bp_level(bp));
     if (err == 0 && dn->os->encrypted && !bp_uses_crypt(bp))
         err = err_raise(ZE_AUTH, "spill block is not protected");
-    struct bookmark zb = dnode_bookmark(dn, 0, BOOKMARK_BLKID_SPILL);
-    struct arc_buf *arc;
-    if (err == 0)
-        err = arc_read(dn->os->zp, bp, &zb, VDEV_PRIO_SYNC_READ, 0, &arc);
     if (err != 0)
         return err_context(err, "dataset %llu, object %llu: ", (unsigned long long)dn->os->dataset,
                            (unsigned long long)dn->object);
+    struct bookmark zb = dnode_bookmark(dn, 0, BOOKMARK_BLKID_SPILL);
+    struct arc_buf *arc;
+    err = arc_read(dn->os->zp, bp, &zb, VDEV_PRIO_SYNC_READ, 0, &arc);
+    if (err != 0)
+        return dbuf_read_error(dn, 0, BOOKMARK_BLKID_SPILL, err);
     void *copy;
     const void *plain;
     size_t size = arc->size;

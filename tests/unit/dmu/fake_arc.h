@@ -22,8 +22,8 @@ static struct {
     } block[FAKE_BLOCKS];
     unsigned n;
     _Atomic unsigned reads, prefetches, held;
-    unsigned fail; /* block number whose reads fail; 0 = none */
-    unsigned last_flags;
+    _Atomic unsigned fail; /* block number whose reads fail; 0 = none */
+    _Atomic unsigned last_flags;
     pthread_mutex_t gate; /* locked by a test: reads wait */
 } fake = {.n = 1, .gate = PTHREAD_MUTEX_INITIALIZER};
 

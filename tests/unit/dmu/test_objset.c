@@ -344,6 +344,62 @@ static void cache_is_bounded(void **state)
     close_world(w);
 }
 
+struct stress {
+    struct dnode *dn;
+    uint64_t seed;
+    unsigned wrong;
+};
+
+#define STRESS_BLOCKS 400u
+#define STRESS_SIZE   65536u
+
+static void *stress_main(void *arg)
+{
+    struct stress *s = arg;
+    uint8_t *buf = malloc(4 * STRESS_SIZE);
+    for (unsigned i = 0; i < 300; i++) {
+        s->seed = s->seed * 6364136223846793005u + 1442695040888963407u;
+        uint64_t first = (s->seed >> 33) % (STRESS_BLOCKS - 4), n = 1 + (s->seed >> 60) % 4;
+        if (dmu_read(s->dn, first * STRESS_SIZE, buf, n * STRESS_SIZE) != 0)
+            s->wrong++;
+        for (unsigned k = 0; k < n; k++)
+            s->wrong += buf[(k + 1) * STRESS_SIZE - 1] != (uint8_t)(first + k);
+    }
+    free(buf);
+    return NULL;
+}
+
+/* Readers of overlapping ranges with more data than the cache keeps, and dnodes coming and going.
+ */
+static void many_readers(void **state)
+{
+    struct world *w = calloc(1, sizeof(*w));
+    static struct blkptr bps[STRESS_BLOCKS];
+    uint8_t *block = malloc(STRESS_SIZE);
+    for (unsigned i = 0; i < STRESS_BLOCKS; i++) {
+        memset(block, (int)i, STRESS_SIZE);
+        bps[i] = fake_write(block, STRESS_SIZE, OBJTYPE_PLAIN_FILE, 0, 10, 1, i % 2);
+    }
+    struct dnode_phys dn_phys = fake_dnode(OBJTYPE_PLAIN_FILE, STRESS_SIZE);
+    fake_tree(&dn_phys, bps, STRESS_BLOCKS, false);
+    put_dnode(w, 1, &dn_phys);
+    w->root = fake_objset(w->slots, SLOTS, 4096, false);
+    assert_int_equal(objset_open(&w->zp, 21, &w->root, 0, &w->os), 0);
+    pthread_t thread[6];
+    struct stress s[6];
+    for (unsigned i = 0; i < 6; i++) {
+        s[i] = (struct stress){.dn = hold(w, 1), .seed = i};
+        pthread_create(&thread[i], NULL, stress_main, &s[i]);
+    }
+    for (unsigned i = 0; i < 6; i++) {
+        pthread_join(thread[i], NULL);
+        assert_int_equal(s[i].wrong, 0);
+        dnode_rele(s[i].dn);
+    }
+    free(block);
+    close_world(w);
+}
+
 /* Sequential readers, several at once, are run ahead of; scattered reads are not. */
 static void read_ahead(void **state)
 {
@@ -602,6 +658,45 @@ static void traversal_sees_every_block_in_order(void **state)
     }
 }
 
+static int count_hole(void *arg, const struct traverse_visit *v)
+{
+    *(unsigned *)arg += v->event == TRAVERSE_BLOCK && bp_is_hole(v->bp);
+    return 0;
+}
+
+/* Holes: those born later than min_txg; those without birth only if asked for. */
+static void traversal_of_holes(void **state)
+{
+    struct world *w = calloc(1, sizeof(*w));
+    struct dnode_phys p = fake_dnode(OBJTYPE_PLAIN_FILE, 512);
+    p.maxblkid = 1; /* the third pointer is behind the end */
+    p.blkptr[0].birth = 12;
+    BITS_SET(p.blkptr[0].prop, 48, 8, OBJTYPE_PLAIN_FILE);
+    struct dnode *dn;
+    assert_int_equal(open_with_file(w, &p, &dn), 0);
+    static const struct {
+        unsigned flags;
+        uint64_t min_txg;
+        unsigned holes;
+    } step[] = {{0, 0, 0},
+                {TRAVERSE_HOLES, 11, 1},
+                {TRAVERSE_HOLES, 12, 0},
+                {TRAVERSE_UNBORN_HOLES, 0, 1},
+                {TRAVERSE_HOLES | TRAVERSE_UNBORN_HOLES, 11, 2}};
+    for (unsigned i = 0; i < array_len(step); i++) {
+        unsigned holes = 0;
+        struct traverse t = {.pool = &w->zp,
+                             .flags = TRAVERSE_PRE | step[i].flags,
+                             .min_txg = step[i].min_txg,
+                             .fn = count_hole,
+                             .arg = &holes};
+        assert_int_equal(traverse_dnode(&t, 1, dnode_phys(dn)), 0);
+        assert_int_equal(holes, step[i].holes);
+    }
+    dnode_rele(dn);
+    close_world(w);
+}
+
 static void traversal_resumes_anywhere(void **state)
 {
     struct world *w = open_world(false, 4096);
@@ -649,6 +744,7 @@ int main(void)
         cmocka_unit_test(listing_goes_on_after_damage),
         cmocka_unit_test(concurrent_readers_share_one_read),
         cmocka_unit_test(cache_is_bounded),
+        cmocka_unit_test(many_readers),
         cmocka_unit_test(read_ahead),
         cmocka_unit_test(pointers_that_do_not_belong),
         cmocka_unit_test(short_block_is_extended),
@@ -657,6 +753,7 @@ int main(void)
         cmocka_unit_test(raw_dnodes_hide_their_bonus),
         cmocka_unit_test(unprotected_block_in_encrypted_set),
         cmocka_unit_test(traversal_sees_every_block_in_order),
+        cmocka_unit_test(traversal_of_holes),
         cmocka_unit_test(traversal_resumes_anywhere),
         cmocka_unit_test(traversal_continues_after_errors),
     };

@@ -199,6 +199,9 @@ static void statistics_of_a_fat_zap(void **state)
     assert_int_equal(s.leafs_2n_ptrs[4], 16);
     assert_int_equal(s.leafs_2n_ptrs[5], 24);
     assert_int_equal(s.blocks_n5_entries[9], 40);
+    assert_int_equal(s.blocks_n10_full[5], 8);
+    assert_int_equal(s.blocks_n10_full[6], 8);
+    assert_int_equal(s.blocks_n10_full[9], 24);
     assert_int_equal(s.entries_n_chunks[4], 5000);
     assert_int_equal(s.buckets_n_entries[0], 15672);
     assert_int_equal(s.buckets_n_entries[1], 4616);
