@@ -155,6 +155,9 @@ static void holes(void **state)
     assert_int_equal(bp_fill(&bp), 0);
     assert_int_equal(bp_ucsize(&bp), 0);
     assert_text(&bp, "HOLE [L4 other uint64[]] size=2000L birth=48L");
+    char text[BP_TEXT_MAX];
+    bp_format_compact(text, sizeof(text), &bp);
+    assert_string_equal(text, "2000L B=48");
 }
 
 static void encrypted(void **state)

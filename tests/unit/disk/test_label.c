@@ -148,6 +148,29 @@ static void real_ring(void **state)
     free(text);
 }
 
+/* zdb -lu on a slot rewritten with these words. */
+static void mmp_dump(void **state)
+{
+    static const char expect[] =
+        "\tmmp_magic = 00000000a11cea11\n\tmmp_delay = 123456789\n\tmmp_seq = 1\n"
+        "\tmmp_fail = 10\n\tmmp_write = 1000\n\tmmp_valid = 7\n"
+        "\tcheckpoint_txg = 7\n\traidz_reflow state=4 off=1585614848\n";
+    struct uberblock ub = {.magic = UBERBLOCK_MAGIC,
+                           .mmp_magic = UBERBLOCK_MMP_MAGIC,
+                           .mmp_delay = 123456789,
+                           .mmp_config = 0x000a00010003e807,
+                           .checkpoint_txg = 7,
+                           .raidz_reflow_info = 0x02000000002f4148};
+    char *text = NULL;
+    size_t len;
+
+    FILE *f = open_memstream(&text, &len);
+    uberblock_dump(&ub, f);
+    fclose(f);
+    assert_string_equal(strstr(text, "\tmmp_magic"), expect);
+    free(text);
+}
+
 static void spare_label(void **state)
 {
     static uint8_t block[LABEL_VDEV_SIZE];
@@ -200,9 +223,10 @@ static void boot_environment(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(geometry),     cmocka_unit_test(chapter_example),
-        cmocka_unit_test(reflow_words), cmocka_unit_test(real_ring),
-        cmocka_unit_test(spare_label),  cmocka_unit_test(boot_environment),
+        cmocka_unit_test(geometry),         cmocka_unit_test(chapter_example),
+        cmocka_unit_test(reflow_words),     cmocka_unit_test(real_ring),
+        cmocka_unit_test(mmp_dump),         cmocka_unit_test(spare_label),
+        cmocka_unit_test(boot_environment),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
