@@ -127,6 +127,13 @@ static int spare_open(struct vdev *vd, struct vdev_geometry *geo, enum vdev_aux 
     return 0;
 }
 
+static int spare_config_add(const struct vdev *vd, struct nvlist *nv)
+{
+    const struct vdev_draid_spare *s = vd->priv;
+    int err = nvlist_add_u64(nv, "top_guid", s->top_guid);
+    return err != 0 ? err : nvlist_add_u64(nv, "spareid", s->spare);
+}
+
 struct spare_io {
     struct vdev_io *child[SPARE_MAX_PARTS];
     unsigned n;
@@ -201,5 +208,6 @@ const struct vdev_ops vdev_draid_spare_ops = {
     .create = spare_create,
     .destroy = spare_destroy,
     .open = spare_open,
+    .config_add = spare_config_add,
     .io_start = spare_io_start,
 };

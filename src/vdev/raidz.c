@@ -150,7 +150,8 @@ static bool raidz_need_resilver(const struct vdev *vd, uint64_t offset, uint64_t
 static int raidz_config_add(const struct vdev *vd, struct nvlist *nv)
 {
     const struct vdev_raidz *rz = vd->priv;
-    int err = nvlist_add_u64(nv, "nparity", vd->nparity);
+    bool implied = vd->nparity == 1 && !nvlist_exists(vd->config, "nparity");
+    int err = implied ? 0 : nvlist_add_u64(nv, "nparity", vd->nparity);
     if (err == 0 && rz->expanding)
         err = nvlist_add_boolean(nv, "raidz_expanding");
     if (err == 0 && rz->ntxgs > 0)

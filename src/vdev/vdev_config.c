@@ -126,9 +126,9 @@ static void add_leaf_state(struct adder *a, const struct vdev *vd)
 
 static void add_children(struct adder *a, const struct vdev *vd, unsigned flags)
 {
-    if (a->err != 0 || vd->nchildren == 0)
-        return;
-    struct nvlist **list = mem_calloc(vd->nchildren, sizeof(struct nvlist *));
+    if (a->err != 0 || (vd->nchildren == 0 && vd->type != VDEV_INDIRECT))
+        return; /* a removed vdev keeps an empty list */
+    struct nvlist **list = mem_calloc(vd->nchildren + 1, sizeof(struct nvlist *));
     if (list == NULL) {
         a->err = ZE_NOMEM;
         return;

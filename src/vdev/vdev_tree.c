@@ -192,8 +192,6 @@ static void vdev_parse_fault(struct vdev *vd, const struct nvlist *nv)
 
 static void vdev_parse_leaf(struct vdev *vd, const struct nvlist *nv)
 {
-    vd->has_whole_disk = nvlist_exists(nv, "whole_disk");
-    vd->whole_disk = nvlist_u64(nv, "whole_disk", 0);
     vd->not_present = nvlist_u64(nv, "not_present", 0);
     vd->offline = nvlist_u64(nv, "offline", 0) != 0;
     vd->is_spare = nvlist_u64(nv, "is_spare", 0) != 0;
@@ -203,7 +201,6 @@ static void vdev_parse_leaf(struct vdev *vd, const struct nvlist *nv)
     vd->resilver_deferred = nvlist_exists(nv, "com.datto:resilver_defer");
     vd->dtl_object = nvlist_u64(nv, "DTL", 0);
     vd->leaf_zap = nvlist_u64(nv, "com.delphix:vdev_zap_leaf", 0);
-    vd->expansion_time = nvlist_u64(nv, "expansion_time", 0);
     vdev_parse_fault(vd, nv);
 }
 
@@ -245,6 +242,9 @@ static int vdev_init(struct vdev *vd, const struct nvlist *nv, unsigned depth)
         return err_raise(ZE_VDEVCONFIG, "a vdev of type '%s' has no guid", type);
     vd->orig_guid = nvlist_u64(nv, "orig_guid", 0);
     vd->create_txg = nvlist_u64(nv, "create_txg", 0);
+    vd->expansion_time = nvlist_u64(nv, "expansion_time", 0);
+    vd->has_whole_disk = nvlist_exists(nv, "whole_disk"); /* some interior vdevs have it, as 0 */
+    vd->whole_disk = nvlist_u64(nv, "whole_disk", 0);
     vd->prev_indirect = UINT64_MAX;
     vd->is_hole_or_missing = vd->type == VDEV_HOLE || vd->type == VDEV_MISSING;
     vd->ops = vdev_types[vd->type].ops;
