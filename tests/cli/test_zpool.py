@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""zpool against what OpenZFS printed: usage, the recorded pools, import listings, errors."""
+import os
+import re
+import sys
+
+import harness
+
+# A read-only import of OpenZFS knows no space maps: what it shows there is zero.
+SPACE_PROPS = {'allocated', 'free', 'capacity', 'fragmentation', 'load_guid'}
+SPACE_STATS = {'alloc_space', 'load_guid', 'allocated', 'free', 'capacity', 'fragmentation'}
+
+
+def mask_token(line, start, end):
+    return line[:start] + ' ' * (end - start - 1) + '*' + line[end:]
+
+
+def mask_list(text, scripted):
+    """ALLOC, FREE, FRAG, CAP of each row."""
+    lines = []
+    for line in text.splitlines():
+        if scripted and '\t' in line:
+            cells = line.split('\t')
+            base = 1 if cells[0] == '' else 0
+            for i in (2, 3, 6, 7):
+                if base + i < len(cells) and cells[base + i] != '-':
+                    cells[base + i] = '*'
+            lines.append('\t'.join(cells))
+            continue
+        tokens = [(m.start(), m.end()) for m in re.finditer(r'\S+', line)]
+        if tokens and not line.startswith('NAME') and len(tokens) >= 8:
+            for i in (2, 3, 6, 7):
+                if line[tokens[i][0]:tokens[i][1]] != '-':
+                    line = mask_token(line, *tokens[i])
+        lines.append(line)
+    return lines
+
+
+def mask_get(text, scripted):
+    lines = []
+    for line in text.splitlines():
+        cells = line.split('\t') if scripted else line.split()
+        if len(cells) > 2 and cells[1] in SPACE_PROPS:
+            cells[2] = '*'
+            line = ' '.join(cells)
+        lines.append(line)
+    return lines
+
+
+def mask_vdev_get(text):
+    """Counters of I/O depend on what was read."""
+    lines = []
+    for line in text.splitlines():
+        cells = line.split('\t')
+        if len(cells) > 2 and (cells[1] in SPACE_PROPS or re.fullmatch(r'(read|write|null|claim)_(ops|bytes)', cells[1])):
+            cells[2] = '*'
+        lines.append('\t'.join(cells))
+    return lines
+
+
+def mask_json(lines):
+    return [re.sub(r' = .*', ' = *', line) if any('/' + s in line for s in SPACE_STATS) else line
+            for line in lines if '/alloc_space' not in line]
+
+
+# A scan in progress shows rates and times that pass.
+def mask_status(text):
+    text = re.sub(r'\d+[hms]\d*[^ ]* to go|\d\d:\d\d:\d\d to go|no estimated completion time', 'TIME', text)
+    return re.sub(r' at [0-9.]+[KMGTB]*/s', ' at RATE', text)
+
+
+def masked(command, text):
+    scripted = bool(re.search(r' -\w*H', command))
+    if command.startswith('zpool list'):
+        return mask_list(text, scripted)
+    if 'all-vdevs' in command:
+        return mask_vdev_get(text)
+    if command.startswith('zpool get'):
+        return mask_get(text, scripted)
+    if command.startswith('zpool status'):
+        return mask_status(text).splitlines()
+    return text.splitlines()
+
+
+JSON_COMMANDS = {
+    'zpool-get.json': 'zpool get -j all %s',
+    'zpool-list.json': 'zpool list -j %s',
+    'zpool-list-v-int.json': 'zpool list -v -j --json-int %s',
+    'zpool-status.json': 'zpool status -j %s',
+    'zpool-status-v-int.json': 'zpool status -v -j --json-int %s',
+}
+
+
+def check_pool(h, name):
+    fixture, place = h.bind(name)
+    commands = [c for c in harness.manifest_commands(os.path.join(fixture, 'MANIFEST.pool.txt'))
+                if c[0].startswith('zpool ')]
+    pool = commands[0][0].split()[-1]
+    options = ['-D'] if name == 'destroyed' else []
+    a = h.import_pool(pool, place, *options)
+    if a.rc != 0:
+        h.same('%s: import' % name, '', a.err)
+        h.unbind(place)
+        return
+    seen = set()
+    for command, output, rc in commands:
+        if command in seen:
+            continue
+        seen.add(command)
+        a = h.run(command)
+        h.same('%s: %s' % (name, command), masked(command, output), masked(command, a.out + a.err))
+        if a.rc != rc:
+            h.same('%s: %s: exit status' % (name, command), str(rc), str(a.rc))
+    for file, command in JSON_COMMANDS.items():
+        path = os.path.join(fixture, 'json', file)
+        if os.path.exists(path):
+            with open(path) as f:
+                want = f.read()
+            command = command % pool
+            h.same('%s: %s' % (name, command), mask_json(harness.flat_json(want)),
+                   mask_json(harness.flat_json(h.run(command).out)))
+    a = h.run(['zpool', 'export', pool])
+    h.same('%s: export' % name, '', a.out + a.err)
+    h.unbind(place)
+
+
+def check_usage(h):
+    for t in harness.transcripts('00-usage'):
+        if not t.command.startswith('zpool') or t.command in ('zpool version',):
+            continue
+        a = h.run(t.command)
+        h.same(t.command + ' (stdout)', t.out, a.out)
+        h.same(t.command + ' (stderr)', t.err, a.err)
+        h.same(t.command + ' (exit status)', str(t.rc), str(a.rc))
+
+
+def main():
+    harness.enter()
+    h = harness.Harness()
+    what = sys.argv[1:] or ['usage', 'pools']
+    if 'usage' in what:
+        check_usage(h)
+    if 'pools' in what:
+        for name in h.names():
+            check_pool(h, name)
+    h.finish()
+
+
+if __name__ == '__main__':
+    main()
