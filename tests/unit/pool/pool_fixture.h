@@ -66,6 +66,32 @@ static inline bool fixture_pool(struct fixture *f, const char *name)
     return true;
 }
 
+/* Images of OpenZFS's own test-suite: upstream/GROUP/NAME.dat.bz2, NAMEs separated by blanks. */
+static inline bool fixture_upstream(struct fixture *f, const char *group, const char *names)
+{
+    const char *root = getenv("ZUSE_FIXTURES"), *tmp = getenv("TMPDIR");
+    char command[8192];
+    memset(f, 0, sizeof(*f));
+    if (root == NULL || *root == '\0')
+        root = "../shared/fixtures";
+    snprintf(f->tmp, sizeof(f->tmp), "%s/zuse-pool-XXXXXX", tmp != NULL ? tmp : "/tmp");
+    if (mkdtemp(f->tmp) == NULL)
+        return false;
+    snprintf(f->dir, sizeof(f->dir), "%s", f->tmp);
+    snprintf(command, sizeof(command),
+             "for n in %s; do bzip2 -dc '%s/upstream/%s/'$n.dat.bz2 > '%s/'$n || exit 1; done",
+             names, root, group, f->dir);
+    if (system(command) != 0) {
+        printf("skipped: %s: upstream images and bzip2 are needed\n", names);
+        snprintf(command, sizeof(command), "rm -rf '%s'", f->tmp);
+        return system(command) != 0 && false;
+    }
+    if (env_init_system(&f->env, 2) != 0 || backend_install_system(&f->env) != 0)
+        abort();
+    fixture_rescan(f);
+    return true;
+}
+
 static inline void fixture_end(struct fixture *f)
 {
     char command[512];

@@ -12,6 +12,7 @@
 #include "pool/history.h"
 #include "pool/pool_props.h"
 #include "pool/space.h"
+#include "pool/vdev_props.h"
 #include "pool_fixture.h"
 #include "vdev/dtl.h"
 #include "vdev/vdev_impl.h"
@@ -21,6 +22,23 @@ static int count_record(void *arg, const struct nvlist *record)
 {
     ++*(unsigned *)arg;
     return 0;
+}
+
+/* A tree built from the MOS configuration describes itself in the same bytes. */
+static bool regenerates(struct pool *p)
+{
+    const struct nvlist *tree = nvlist_child(p->config, "vdev_tree");
+    AUTO_NVLIST struct nvlist *again = NULL;
+    AUTO_FREE uint8_t *a = NULL;
+    AUTO_FREE uint8_t *b = NULL;
+    struct vdev_tree *t;
+    size_t la, lb;
+    assert_int_equal(vdev_tree_create(p->env, tree, NULL, &t), 0);
+    assert_int_equal(vdev_config_generate(t->root, VDEV_CONFIG_MOS, &again), 0);
+    vdev_tree_destroy(t);
+    assert_int_equal(nvlist_encode(tree, NV_ENC_XDR, &a, &la), 0);
+    assert_int_equal(nvlist_encode(again, NV_ENC_XDR, &b, &lb), 0);
+    return la == lb && memcmp(a, b, la) == 0;
 }
 
 /* txg: `zdb -u`; alloc: `bp allocated` of `zdb -b` where no log device or checkpoint adds to it. */
@@ -65,6 +83,7 @@ static void every_kind_of_pool_opens(void **state)
         assert_string_equal(p->name, expected[i].name);
         assert_string_equal(pool_health(p), expected[i].health);
         assert_int_equal(p->ub.txg, expected[i].txg);
+        assert_true(regenerates(p));
         assert_int_equal(pool_history_each(p, count_record, &records), 0);
         assert_int_equal(records, expected[i].history);
         assert_int_equal(pool_space_get(p, &space), 0);
@@ -135,6 +154,74 @@ static void properties_are_those_of_openzfs(void **state)
         FILE *manifest = fopen(path, "r");
         assert_non_null(manifest);
         assert_true(compare_properties(p, manifest, title) > 60);
+        fclose(manifest);
+        pool_close(p);
+        fixture_end(&f);
+    }
+}
+
+/* Values a vdev shows in a pool that nothing has been done with; others depend on the machine or
+ * the moment. */
+static void compare_vdev_property(struct pool *p, const char *name, const char *prop,
+                                  const char *value, const char *source)
+{
+    static const char *const volatile_ones[] = {"capacity", "free",   "allocated", "fragmentation",
+                                                "path",     "parent", "children",  "name"};
+    size_t len = strlen(prop);
+    for (size_t i = 0; i < array_len(volatile_ones); i++) {
+        if (strcmp(prop, volatile_ones[i]) == 0)
+            return;
+    }
+    if (len > 4 && (strcmp(prop + len - 4, "_ops") == 0 || strstr(prop, "_bytes") != NULL))
+        return;
+    const char *base = strrchr(name, '/');
+    struct vdev *vd = pool_vdev_find(p, base != NULL ? base + 1 : name);
+    AUTO_NVLIST struct nvlist *props = NULL;
+    assert_non_null(vd);
+    assert_int_equal(pool_vdev_props_get(p, vd, &prop, 1, &props), 0);
+    const struct nvlist *nv = nvlist_child(props, prop);
+    if (nv == NULL)
+        print_message("%s: property %s is missing\n", name, prop);
+    assert_non_null(nv);
+    char number[32];
+    uint64_t v = nvlist_u64(nv, "value", 0);
+    snprintf(number, sizeof(number), "%llu", (unsigned long long)v);
+    const char *got = nvlist_string(nv, "value", v == UINT64_MAX ? "-" : number);
+    const char *from = nvlist_string(nv, "source", "?");
+    if (strcmp(*got == '\0' ? "-" : got, value) != 0)
+        print_message("%s: property %s\n", name, prop);
+    assert_string_equal(*got == '\0' ? "-" : got, value);
+    assert_string_equal(*from == '\0' ? "-" : from, source);
+}
+
+static void vdev_properties_are_those_of_openzfs(void **state)
+{
+    static const char *const fixtures[] = {"mirror2", "raidz1-3", "classes", "v24-features"};
+    for (size_t i = 0; i < array_len(fixtures); i++) {
+        struct fixture f;
+        struct pool *p;
+        char path[1024], line[4096];
+        unsigned compared = 0;
+        bool inside = false;
+        if (!fixture_pool(&f, fixtures[i]))
+            skip();
+        assert_int_equal(fixture_import(&f, 0, &p), 0);
+        snprintf(path, sizeof(path), "%s/MANIFEST.pool.txt", f.dir);
+        FILE *manifest = fopen(path, "r");
+        assert_non_null(manifest);
+        while (fgets(line, sizeof(line), manifest) != NULL) {
+            if (strncmp(line, "### ", 4) == 0)
+                inside =
+                    strstr(line, "zpool get -Hp all") != NULL && strstr(line, "all-vdevs") != NULL;
+            char *save = NULL, *name = strtok_r(line, "\t", &save),
+                 *prop = strtok_r(NULL, "\t", &save);
+            char *value = strtok_r(NULL, "\t", &save), *source = strtok_r(NULL, "\n", &save);
+            if (!inside || name == NULL || source == NULL)
+                continue;
+            compare_vdev_property(p, name, prop, value, source);
+            compared++;
+        }
+        assert_true(compared > 90);
         fclose(manifest);
         pool_close(p);
         fixture_end(&f);
@@ -361,6 +448,58 @@ static void uberblock_and_labels_of_one_disk_suffice(void **state)
     fixture_end(&f);
 }
 
+/* Written on SPARC, or on both: every integer on disk has the other order. */
+static void big_endian_pools_open(void **state)
+{
+    static const struct {
+        const char *images, *name, *health;
+        uint64_t version, txg;
+        unsigned history;
+    } pools[] = {
+        {"zfs-pool-v1raidz1 zfs-pool-v1raidz2 zfs-pool-v1raidz3", "pool-v1raidz", "ONLINE", 1, 55,
+         0},
+        {"zfs-pool-v2mirror1 zfs-pool-v2mirror2 zfs-pool-v2mirror3", "pool-v2mirror", "ONLINE", 2,
+         12, 0},
+        {"zfs-pool-v9", "v9-pool", "ONLINE", 9, 8, 2},
+        {"zfs-pool-v10", "v10-pool", "ONLINE", 10, 14, 3},
+        {"zfs-pool-v15", "v15-pool", "ONLINE", 15, 21, 4},
+        {"zfs-broken-mirror1 zfs-broken-mirror2", "zfs-broken-mirror", "DEGRADED", 1, 7, 0},
+    };
+    for (size_t i = 0; i < array_len(pools); i++) {
+        struct fixture f;
+        struct pool *p;
+        unsigned records = 0;
+        if (!fixture_upstream(&f, "cli_root_zpool_upgrade_blockfiles", pools[i].images))
+            skip();
+        assert_int_equal(fixture_import(&f, 0, &p), 0);
+        assert_string_equal(p->name, pools[i].name);
+        assert_string_equal(pool_health(p), pools[i].health);
+        assert_int_equal(p->version, pools[i].version);
+        assert_int_equal(p->ub.txg, pools[i].txg);
+        assert_int_equal(pool_history_each(p, count_record, &records), 0);
+        assert_int_equal(records, pools[i].history);
+        pool_close(p);
+        fixture_end(&f);
+    }
+}
+
+static void unknown_version_is_refused(void **state)
+{
+    struct fixture f;
+    struct pool *p;
+    if (!fixture_upstream(&f, "cli_root_zpool_upgrade_blockfiles", "zfs-pool-v999"))
+        skip();
+    assert_int_equal(fixture_import(&f, 0, &p), ZE_VERSION);
+    AUTO_NVLIST struct nvlist *shown = NULL;
+    const uint64_t *stats;
+    size_t n;
+    assert_int_equal(pool_try_import(&f.env, f.found->config[0], &shown), 0);
+    assert_int_equal(
+        nvlist_lookup_u64_array(nvlist_child(shown, "vdev_tree"), "vdev_stats", &stats, &n), 0);
+    assert_int_equal(stats[VDEV_STAT_AUX], VDEV_AUX_VERSION_NEWER);
+    fixture_end(&f);
+}
+
 static void events_tell_of_import_and_damage(void **state)
 {
     struct fixture f;
@@ -403,6 +542,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_of_pool_opens),
         cmocka_unit_test(properties_are_those_of_openzfs),
+        cmocka_unit_test(vdev_properties_are_those_of_openzfs),
         cmocka_unit_test(checkpoint_is_rewound_to),
         cmocka_unit_test(rewinds_past_a_damaged_root),
         cmocka_unit_test(one_missing_disk_of_raidz_is_tolerated),
@@ -412,6 +552,8 @@ int main(void)
         cmocka_unit_test(refusals),
         cmocka_unit_test(another_hosts_pool_needs_force),
         cmocka_unit_test(uberblock_and_labels_of_one_disk_suffice),
+        cmocka_unit_test(big_endian_pools_open),
+        cmocka_unit_test(unknown_version_is_refused),
         cmocka_unit_test(events_tell_of_import_and_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
