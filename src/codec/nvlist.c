@@ -163,6 +163,8 @@ static struct nvpair *find_hashed(const struct nvlist *nv, const char *name, uin
 {
     struct nvpair *p;
 
+    if (nv == NULL)
+        return NULL; /* no list: no such name */
     if (nv->nbuckets == 0) {
         for (p = nv->head; p != NULL; p = p->next)
             if (p->hash == hash && strcmp(p->name, name) == 0)

@@ -3,6 +3,7 @@
  * Name-value lists: in memory, and packed in both encodings (format/pool.md, "3 nvlist encodings").
  * Used for labels, configs, properties, streams and the service protocol. A list owns its pairs; added
  * values are copied; looked-up pointers live as long as the pair. Not thread-safe.
+ * Looking up in NULL finds nothing.
  * Errors: ZE_NOMEM, ZE_NOENT (no such name), ZE_NVTYPE, ZE_NVLIST (malformed, detail says where).
  */
 #ifndef ZUSE_CODEC_NVLIST_H
