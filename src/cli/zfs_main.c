@@ -168,7 +168,7 @@ int zfs_cannot(struct cli *cli, const char *action, const char *name, int err)
 {
     const char *why = cli_detail(cli);
 
-    if (err == ZE_NOSERVICE)
+    if (err == ZE_NOSERVICE && cli->z == NULL)
         return CLI_FAILED; /* said so when connecting */
     if (err == ZE_NODATASET || err == ZE_NOPOOL)
         why = "dataset does not exist";
@@ -216,9 +216,8 @@ bool zfs_name_of(struct cli *cli, const char *arg, char *name, size_t len)
 }
 
 /* What is wrong with a name, or NULL (format/dsl.md 14). */
-static const char *name_fault(const char *name)
+static const char *name_fault(const char *name, char text[64])
 {
-    static char text[64];
     size_t marks = 0;
 
     if (strlen(name) >= 256)
@@ -229,7 +228,7 @@ static const char *name_fault(const char *name)
         return name[0] == '\0' ? "invalid dataset name" : "trailing slash in name";
     for (const char *c = name; *c != '\0'; c++) {
         if (!isalnum((unsigned char)*c) && strchr("-_.: /@#%", *c) == NULL) {
-            snprintf(text, sizeof(text), "invalid character '%c' in name", *c);
+            snprintf(text, 64, "invalid character '%c' in name", *c);
             return text;
         }
         marks += *c == '@' || *c == '#';
@@ -243,7 +242,8 @@ static const char *name_fault(const char *name)
 
 bool zfs_name_check(const char *action, const char *name)
 {
-    const char *fault = name_fault(name);
+    char text[64];
+    const char *fault = name_fault(name, text);
 
     if (fault != NULL)
         fprintf(stderr, "cannot %s '%s': %s\n", action, name, fault);

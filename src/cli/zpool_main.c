@@ -55,7 +55,7 @@ int zpool_cannot(struct cli *cli, const char *action, const char *name, int err)
 {
     const char *why = cli_detail(cli);
 
-    if (err == ZE_NOSERVICE)
+    if (err == ZE_NOSERVICE && cli->z == NULL)
         return CLI_FAILED; /* said so when connecting */
     if (err == ZE_NOPOOL)
         why = strcmp(action, "import") == 0 ? "no such pool available" : "no such pool";
