@@ -463,7 +463,7 @@ static void big_endian_pools_open(void **state)
         {"zfs-pool-v9", "v9-pool", "ONLINE", 9, 8, 2},
         {"zfs-pool-v10", "v10-pool", "ONLINE", 10, 14, 3},
         {"zfs-pool-v15", "v15-pool", "ONLINE", 15, 21, 4},
-        {"zfs-broken-mirror1 zfs-broken-mirror2", "zfs-broken-mirror", "DEGRADED", 1, 7, 0},
+        {"zfs-broken-mirror1 zfs-broken-mirror2", "zfs-broken-mirror", "DEGRADED", 2, 7, 0},
     };
     for (size_t i = 0; i < array_len(pools); i++) {
         struct fixture f;
