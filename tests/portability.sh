@@ -3,9 +3,9 @@
 # Builds for other machines and C libraries and, where an emulator is installed, runs the unit tests there:
 # s390x (big-endian), aarch64, and musl, static. Prints TAP; what lacks its tools is skipped with the reason.
 # Usage: portability.sh BUILD-DIRECTORY [MESON-ARGUMENT]...
-# On Debian the libraries of the foreign architecture are unpacked into BUILD-DIRECTORY/ARCH-root if
-# ZUSE_FOREIGN is set (tests/foreign_root.sh; it fetches some 15 MB) or they are there already. Without them
-# only the lowest floor, which needs none, is built.
+# On Debian the libraries of a foreign architecture are unpacked into BUILD-DIRECTORY/ARCH-root if they are not
+# there and ZUSE_FOREIGN names it ("s390x arm64"; tests/foreign_root.sh fetches some 15 MB). Without them only
+# the lowest floor, which needs none, is built.
 set -uo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 build=${1:?build directory}
@@ -22,7 +22,7 @@ skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
 foreign_root() {
     local dir=$build/$1-root
     if [ ! -e "$dir/.complete" ]; then
-        [ -n "${ZUSE_FOREIGN:-}" ] && command -v apt-get >/dev/null || return 1
+        [[ " ${ZUSE_FOREIGN:-} " == *" $1 "* ]] && command -v apt-get >/dev/null || return 1
         "$root/tests/foreign_root.sh" "$1" "$dir" >"$dir.log" 2>&1 || return 1
     fi
     echo "$dir"
@@ -59,7 +59,7 @@ cross() { # name, Debian's name of the architecture, emulator, meson arguments
     if ! libs=$(foreign_root "$2"); then
         libs=
         args+=(-Dupto=base)
-        what="build of src/base (set ZUSE_FOREIGN=1 to fetch libraries for $name)"
+        what="build of src/base (ZUSE_FOREIGN=$2 fetches libraries for the rest)"
     fi
     local_file "$libs" "$triplet" "$emulator" >"$build/$name-local.ini"
     args+=(--cross-file "$build/$name-local.ini")

@@ -152,8 +152,9 @@ class Checks:
 
     # --- building ---------------------------------------------------------------------------
 
-    def build(self, name, cc, *meson_args):
-        """Configure and build BUILD/name; its path, or None after counting a failure."""
+    def build(self, name, cc, *meson_args, wanted=None):
+        """Configure and build BUILD/name; its path, or None after counting a failure. wanted: a pattern of
+        the targets to build, all by default."""
         where = BUILD / name
         env = dict(self.env, CC=compiler(cc))
         if not (where / "build.ninja").exists():
@@ -162,7 +163,11 @@ class Checks:
             if code != 0:
                 self.results.fail(f"{name}: configure", out)
                 return None
-        code, out = run(["ninja", "-C", str(where), "-j", str(self.options.jobs)], env=env)
+        targets = []
+        if wanted:
+            listed = run(["ninja", "-C", str(where), "-t", "targets", "all"])[1]
+            targets = sorted(set(re.findall(rf"^({wanted}): \w*LINKER", listed, re.M))) or ["build.ninja"]
+        code, out = run(["ninja", "-C", str(where), "-j", str(self.options.jobs), *targets], env=env)
         if code != 0:
             self.results.fail(f"{name}: build", out)
             return None
@@ -227,7 +232,7 @@ class Checks:
             self.meson_tests(where, "default")
 
     def step_clang(self):
-        """the other compiler accepts it too"""
+        """the other compiler accepts it, optimised (the tsan step builds with it too)"""
         if not have("clang"):
             self.results.skip("clang", "clang is not installed")
             return
@@ -264,7 +269,8 @@ class Checks:
         if not have("clang") or self.sanitizer_works("clang", "fuzzer-no-link,address") is None:
             self.results.skip("fuzz", "clang with libFuzzer is not installed")
             return
-        where = self.build("fuzz", "clang", "-Dfuzz=true", "-Db_lundef=false", "-Doptimization=1")
+        where = self.build("fuzz", "clang", "-Dfuzz=true", "-Db_lundef=false", "-Doptimization=1",
+                           wanted=r"tests/fuzz/fuzz_\w+")
         if not where:
             return
         targets = sorted(p for p in (where / "tests" / "fuzz").glob("fuzz_*") if os.access(p, os.X_OK) and p.is_file())
@@ -353,9 +359,9 @@ class Checks:
 
     def step_tidy(self):
         """clang-tidy finds nothing"""
-        database = BUILD / "clang" / "compile_commands.json"
-        if not have("clang-tidy") or not database.exists():
-            self.results.skip("tidy", "clang-tidy or the clang build is not there")
+        database = next((d for d in (BUILD / b / "compile_commands.json" for b in ("clang", "tsan")) if d.exists()), None)
+        if not have("clang-tidy") or database is None:
+            self.results.skip("tidy", "clang-tidy or a build with clang is not there")
             return
         def one(f):
             return f, *run(["clang-tidy", "--quiet", "-p", str(database.parent), f], timeout=300)
@@ -369,8 +375,9 @@ class Checks:
         self.results.add_output("portability", code, out)
 
 
-STEPS = ["default", "asan", "tsan", "clang", "fuzz", "floors", "format", "scripts", "cppcheck", "tidy", "portability"]
-DEAR = {"tidy"}  # only with --all or by name
+STEPS = ["default", "asan", "tsan", "fuzz", "floors", "format", "scripts", "cppcheck", "portability",
+         "clang", "tidy"]
+DEAR = {"clang", "tidy"}  # only with --all or by name
 
 
 def main():
@@ -379,7 +386,7 @@ def main():
     parser.add_argument("--only", help="comma-separated steps")
     parser.add_argument("--without", default="", help="comma-separated steps to leave out")
     parser.add_argument("--all", action="store_true", help="also the dear steps: " + ", ".join(sorted(DEAR)))
-    parser.add_argument("--ci", action="store_true", help="for .ci/run: as without it, but start afresh")
+    parser.add_argument("--ci", action="store_true", help="start afresh")
     parser.add_argument("-j", "--jobs", type=int, default=min(os.cpu_count() or 2, 8))
     parser.add_argument("--fuzz-seconds", type=int, default=60, help="about how long fuzzing takes")
     parser.add_argument("--timeout", type=int, default=900, help="seconds for the tests of one step")
