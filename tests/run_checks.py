@@ -375,8 +375,7 @@ class Checks:
         self.results.add_output("portability", code, out)
 
 
-STEPS = ["default", "asan", "tsan", "fuzz", "floors", "format", "scripts", "cppcheck", "portability",
-         "clang", "tidy"]
+STEPS = ["default", "floors", "scripts", "format", "asan", "cppcheck", "fuzz", "tsan", "portability", "clang", "tidy"]
 DEAR = {"clang", "tidy"}  # only with --all or by name
 
 
@@ -389,6 +388,7 @@ def main():
     parser.add_argument("--ci", action="store_true", help="start afresh")
     parser.add_argument("-j", "--jobs", type=int, default=min(os.cpu_count() or 2, 8))
     parser.add_argument("--fuzz-seconds", type=int, default=60, help="about how long fuzzing takes")
+    parser.add_argument("--minutes", type=float, default=600, help="start no step after that long")
     parser.add_argument("--timeout", type=int, default=900, help="seconds for the tests of one step")
     parser.add_argument("--meson-arg", action="append", default=[], help="passed to every meson setup")
     options = parser.parse_args()
@@ -408,7 +408,11 @@ def main():
 
     checks = Checks(options)
     results = checks.results
+    begin = time.monotonic()
     for step in steps:
+        if time.monotonic() - begin > options.minutes * 60:
+            results.skip(step, f"no time left after {options.minutes:g} minutes")
+            continue
         print(f"== {step}: {getattr(checks, 'step_' + step).__doc__}", flush=True)
         start, passed, failed, skipped = time.monotonic(), results.passed, len(results.failed), len(results.skipped)
         getattr(checks, "step_" + step)()
