@@ -253,8 +253,10 @@ static int import_load(struct pool *pool, const struct nvlist *config,
         err = load_checkpoint(&ld);
     if (err == 0)
         err = check_owner(pool, args);
-    if (err == 0)
+    if (err == 0 && !pool->tried)
         tell_space(pool);
+    if (err == 0 && pool->dsl != NULL && pool->altroot != NULL)
+        err = dsl_pool_set_altroot(pool->dsl, pool->altroot);
     pool->load_error = err;
     return err;
 }
