@@ -92,7 +92,7 @@ static int patch_root(struct pool *pool, struct nvlist *root)
     if (nvlist_lookup_u64_array(root, "vdev_stats", &stored, &n) != 0 || n != VDEV_STATS_COUNT)
         return 0;
     memcpy(stats, stored, sizeof(stats));
-    if (pool->dsl != NULL && pool_space_get(pool, &total) == 0) {
+    if (pool->dsl != NULL && !pool->tried && pool_space_get(pool, &total) == 0) {
         stats[VDEV_STAT_ALLOC] = total.alloc;
         stats[VDEV_STAT_SPACE] = total.size;
         stats[VDEV_STAT_DSPACE] = total.dspace;
@@ -194,8 +194,10 @@ static int generate_tree(struct pool *pool, struct nvlist **out)
     int err = vdev_config_generate(pool->vdevs->root, VDEV_CONFIG_STATS | VDEV_CONFIG_MOS, &root);
     if (err != 0)
         return err;
-    if (pool->dsl != NULL && pool_top_spaces(pool, &space) != 0)
-        space = NULL; /* a status display must not fail on damaged space maps */
+    /* A status display must not fail on damaged space maps, a list of importable pools needs none.
+     */
+    if (pool->dsl != NULL && !pool->tried && pool_top_spaces(pool, &space) != 0)
+        space = NULL;
     if ((err = patch_children(pool, root, 0, space)) != 0 || (err = patch_root(pool, root)) != 0 ||
         (err = add_aux(pool->vdevs, root, false)) != 0 ||
         (err = add_aux(pool->vdevs, root, true)) != 0)

@@ -71,6 +71,17 @@ static void put_io(struct payload *p, const struct vdev_io *io)
     put_u64(p, "zio_blkid", zb->blkid);
 }
 
+/* A dying device must not spend our time on describing each of its errors. */
+#define REPORTS_A_SECOND 50
+
+static bool report_allowed(struct pool *pool)
+{
+    uint64_t second = env_mono_ns(pool->env) / 1000000000u;
+    if (atomic_exchange(&pool->report_second, second) != second)
+        atomic_store(&pool->reports, 0);
+    return atomic_fetch_add(&pool->reports, 1) < REPORTS_A_SECOND;
+}
+
 static void observed_error(struct vdev_observer *self, struct vdev *leaf, enum vdev_error_kind kind,
                            const struct vdev_io *io)
 {
@@ -83,7 +94,7 @@ static void observed_error(struct vdev_observer *self, struct vdev *leaf, enum v
     };
     struct pool *pool = pool_of(self);
     struct payload p = {0};
-    if (pool->events == NULL || nvlist_create(&p.nv) != 0)
+    if (pool->events == NULL || !report_allowed(pool) || nvlist_create(&p.nv) != 0)
         return;
     put_pool(&p, pool);
     put_vdev(&p, leaf);

@@ -113,9 +113,10 @@ struct pool {
     uint64_t error_scrub[9];
     uint64_t last_scrubbed_txg;
     uint64_t errata;
-    struct mutex space_lock;      /* RANK_POOL: figures */
-    struct pool_figures *figures; /* space.c: NULL until asked for */
-    struct pool_events *events;   /* the environment's or a service's ring; may be NULL */
+    _Atomic uint64_t report_second, reports; /* observer.c: ereports are limited */
+    struct mutex space_lock;                 /* RANK_POOL: figures */
+    struct pool_figures *figures;            /* space.c: NULL until asked for */
+    struct pool_events *events; /* the environment's or a service's ring; may be NULL */
 };
 
 /*
