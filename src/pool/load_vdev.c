@@ -19,6 +19,7 @@
 
 #define PACKED_NVLIST_MAX   (64u << 20)
 #define MAPPING_MAX_ENTRIES (1ull << 28) /* 6 GiB of mapping: more than any real pool has */
+#define RECORDS_AT_ONCE     65536ull
 
 /* ---- packed nvlist objects ---- */
 
@@ -165,18 +166,37 @@ int load_trusted_config(struct pool_load *ld)
 
 /* ---- removed vdevs ---- */
 
-static int read_array(struct objset *mos, uint64_t object, uint64_t bytes, uint64_t **out)
+/*
+ * Records of `record` bytes, in pieces: an object may claim to be huge and consist of holes, but no
+ * valid record is all zeros, so that shows in the first piece.
+ */
+static int read_records(struct objset *mos, uint64_t object, uint64_t n, size_t record,
+                        uint64_t **out)
 {
     struct dnode *dn;
+    uint64_t *buf = NULL, have = 0;
     int err = dnode_hold(mos, object, &dn);
     if (err != 0)
         return err;
-    uint64_t *buf = bytes > dnode_size(dn) ? NULL : malloc(bytes == 0 ? 8 : bytes);
-    if (bytes > dnode_size(dn))
-        err = err_raise(ZE_BADVDEV, "object %llu is shorter than its header says",
-                        (unsigned long long)object);
-    else
-        err = buf == NULL ? ZE_NOMEM : dmu_read(dn, 0, buf, bytes);
+    while (err == 0 && have < n) {
+        uint64_t part = min_of(n - have, RECORDS_AT_ONCE);
+        uint64_t *more = realloc(buf, (have + part) * record);
+        if (more == NULL) {
+            err = ZE_NOMEM;
+            break;
+        }
+        buf = more;
+        err = dmu_read(dn, have * record, buf + have * record / 8, part * record);
+        for (uint64_t i = have; err == 0 && i < have + part; i++) {
+            uint64_t any = 0;
+            for (size_t w = 0; w < record / 8; w++)
+                any |= buf[i * record / 8 + w];
+            if (any == 0)
+                err = err_raise(ZE_BADVDEV, "object %llu: record %llu is empty",
+                                (unsigned long long)object, (unsigned long long)i);
+        }
+        have += part;
+    }
     dnode_rele(dn);
     if (err != 0) {
         free(buf);
@@ -202,7 +222,7 @@ static int read_mapping(struct objset *mos, uint64_t object, uint64_t **out, uin
         return err_raise(ZE_BADVDEV, "mapping object %llu has %llu entries",
                          (unsigned long long)object, (unsigned long long)phys.num_entries);
     *n = phys.num_entries;
-    return read_array(mos, object, *n * sizeof(struct indirect_entry_phys), out);
+    return read_records(mos, object, *n, sizeof(struct indirect_entry_phys), out);
 }
 
 static int read_births(struct objset *mos, uint64_t object, uint64_t **out, uint64_t *n)
@@ -217,7 +237,7 @@ static int read_births(struct objset *mos, uint64_t object, uint64_t **out, uint
     if (*n > MAPPING_MAX_ENTRIES)
         return err_raise(ZE_BADVDEV, "births object %llu has %llu entries",
                          (unsigned long long)object, (unsigned long long)*n);
-    return read_array(mos, object, *n * sizeof(struct indirect_birth_phys), out);
+    return read_records(mos, object, *n, sizeof(struct indirect_birth_phys), out);
 }
 
 static int load_mapping(struct pool *pool, struct vdev *vd)
