@@ -259,6 +259,14 @@ void cli_table_free(struct cli_table *t)
     memset(t, 0, sizeof(*t));
 }
 
+void cli_copy(char *buf, size_t len, const char *text)
+{
+    size_t n = min_of(strlen(text), len - 1);
+
+    memcpy(buf, text, n);
+    buf[n] = '\0';
+}
+
 size_t cli_split(char *text, char **field, size_t max)
 {
     size_t n = 0;

@@ -99,6 +99,8 @@ int cli_table_add(struct cli_table *t, const char *const *cells); /* one row */
  */
 void cli_table_print(const struct cli_table *t, bool scripted, FILE *out);
 void cli_table_free(struct cli_table *t);
+/* As much of text as fits. */
+void cli_copy(char *buf, size_t len, const char *text);
 /* Split "a,b,c" in place; returns count, fields point into text. */
 size_t cli_split(char *text, char **field, size_t max);
 

@@ -35,7 +35,7 @@ static void copy_text(const struct nvlist *item, const char *prop, char *buf, si
     if (v == NULL)
         return;
     zfs_value_get(item, prop, true, v);
-    snprintf(buf, len, "%s", v->text);
+    cli_copy(buf, len, v->text);
 }
 
 static void target_of(const struct nvlist *item, struct key_target *t)

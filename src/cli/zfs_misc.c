@@ -137,7 +137,7 @@ static int find_root(struct cli *cli, const char *fs, struct diff_output *o)
     if (item == NULL || v == NULL)
         return CLI_FAILED;
     zfs_value_get(item, "mountpoint", true, v);
-    snprintf(o->root, sizeof(o->root), "%s", v->text[0] == '/' ? v->text : "");
+    cli_copy(o->root, sizeof(o->root), v->text[0] == '/' ? v->text : "");
     (void)cli_call_items(cli, "dataset_mounts", NULL, &items);
     for (size_t i = 0; i < items.n; i++) {
         if (strcmp(nvlist_string(items.item[i], "name", ""), fs) == 0)

@@ -21,7 +21,7 @@ static const char *text_of(const struct nvlist *item, const char *prop, char *bu
     if (v == NULL)
         return "";
     zfs_value_get(item, prop, true, v);
-    snprintf(buf, len, "%s", v->text);
+    cli_copy(buf, len, v->text);
     return buf;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dsl/prop_table.h"
+#include "inspect/diff.h"
 #include "zpl/zpl.h"
 
 struct lister {
@@ -401,8 +402,48 @@ static int op_userspace(struct service *s, struct op_context *ctx, const struct 
     return err;
 }
 
+/* ---- differences ---- */
+
+static int emit_change(void *arg, const struct diff_change *c)
+{
+    AUTO_NVLIST struct nvlist *item = NULL;
+    int err = nvlist_create(&item);
+
+    err = err != 0 ? err : nvlist_add_stringf(item, "change", "%c", c->kind);
+    err = err != 0 ? err : nvlist_add_string(item, "path", c->path);
+    if (c->newpath != NULL)
+        err = err != 0 ? err : nvlist_add_string(item, "newpath", c->newpath);
+    err = err != 0 ? err : nvlist_add_u64(item, "mode", c->mode);
+    err = err != 0 ? err : nvlist_add_i64(item, "ctime", c->ctime.tv_sec);
+    err = err != 0 ? err : nvlist_add_i64(item, "ctime_ns", c->ctime.tv_nsec);
+    err = err != 0 ? err : nvlist_add_i64(item, "links", c->links);
+    return err != 0 ? err : op_item(arg, item);
+}
+
+static int op_diff(struct service *s, struct op_context *ctx, const struct nvlist *args, struct nvlist *result)
+{
+    AUTO_POOL struct pool *pool = NULL, *to_pool = NULL;
+    AUTO_DS struct dsl_dataset *from = NULL, *to = NULL;
+    const char *from_name, *to_name;
+    int err = op_arg_string(args, "from", &from_name);
+
+    err = err != 0 ? err : op_arg_string(args, "to", &to_name);
+    err = err != 0 ? err : service_dataset_hold(s, from_name, &pool, &from);
+    err = err != 0 ? err : service_dataset_hold(s, to_name, &to_pool, &to);
+    if (err != 0)
+        return err;
+    if (!dsl_dataset_is_snapshot(from))
+        return err_raise(ZE_INVAL, "'%s' is not a snapshot", from_name);
+    if (pool != to_pool)
+        return err_raise(ZE_RANGE, "'%s' and '%s' are in different pools", from_name, to_name);
+    if (!ctx->privileged)
+        err = dsl_deleg_check(from, "diff", ctx->uid, ctx->groups, ctx->ngroups);
+    return err != 0 ? err : diff_datasets(pool, from, to, emit_change, ctx);
+}
+
 const struct op ops_dataset[] = {
     {"dataset_list", op_dataset_list, OP_READ}, {"holds", op_holds, OP_READ},
     {"deleg_get", op_deleg_get, OP_READ},       {"userspace", op_userspace, OP_READ},
+    {"diff", op_diff, OP_READ}, /* checks delegation itself */
     {NULL, NULL, 0},
 };

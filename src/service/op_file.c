@@ -238,6 +238,14 @@ static int write_all(int fd, const uint8_t *data, size_t len)
     return 0;
 }
 
+/* Zeros become a hole of a fresh regular file. */
+static int write_sparse(int fd, const uint8_t *data, size_t len)
+{
+    if (len == 0 || data[0] != 0 || memcmp(data, data + 1, len - 1) != 0)
+        return write_all(fd, data, len);
+    return lseek(fd, (off_t)len, SEEK_CUR) < 0 ? err_from_errno(errno, "lseek") : 0;
+}
+
 struct source {
     struct zpl_node *n; /* a file, or */
     struct zvol *v;     /* a volume */
@@ -260,6 +268,7 @@ static int copy_out(struct op_context *ctx, const struct source *src, const stru
     uint64_t off = nvlist_u64(args, "offset", 0), end = src->size, start = off;
     uint64_t len = nvlist_u64(args, "length", UINT64_MAX);
     uint8_t *buf AUTO_FREE = mem_zalloc(READ_CHUNK);
+    bool sparse = nvlist_bool(args, "sparse", false);
     int err = buf == NULL ? ZE_NOMEM : 0;
 
     if (ctx->fd < 0)
@@ -270,12 +279,14 @@ static int copy_out(struct op_context *ctx, const struct source *src, const stru
         size_t n = (size_t)min_of((uint64_t)READ_CHUNK, end - off);
 
         err = source_read(src, off, buf, n);
-        err = err != 0 ? err : write_all(ctx->fd, buf, n);
+        err = err != 0 ? err : sparse ? write_sparse(ctx->fd, buf, n) : write_all(ctx->fd, buf, n);
         off += n;
         if (err == 0 && op_cancelled(ctx))
             err = err_raise(ZE_CANCELED, "the caller ended the operation");
         op_progress(ctx, "reading", off - start, end - start, "bytes");
     }
+    if (err == 0 && sparse && ftruncate(ctx->fd, lseek(ctx->fd, 0, SEEK_CUR)) != 0)
+        err = err_from_errno(errno, "ftruncate");
     return err != 0 ? err : nvlist_add_u64(result, "bytes", off > start ? off - start : 0);
 }
 

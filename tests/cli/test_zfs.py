@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""zfs against what OpenZFS printed: usage, errors, listings, properties, space, permissions, holds of every fixture."""
+import json
+import os
+import re
+import sys
+
+import harness
+
+# Properties that userland 2.4 has and 2.3, which made most manifests, has not.
+NEW_IN_24 = {'defaultuserquota', 'defaultgroupquota', 'defaultprojectquota', 'defaultuserobjquota',
+             'defaultgroupobjquota', 'defaultprojectobjquota'}
+# Texts of limits that 2.4 raised.
+RAISED = [('512 to 1M, power of 2', '512 to 16M, power of 2'), ('512 to 128k, power of 2', '512 to 16M, power of 2')]
+ZFS = ('zfs list', 'zfs get', 'zfs allow', 'zfs holds', 'zfs userspace', 'zfs groupspace', 'zfs projectspace')
+
+
+def raised(text):
+    for old, new in RAISED:
+        text = text.replace(old, new)
+    return text
+
+
+def without_new(text):
+    """Drop rows of properties and permissions that 2.3 does not know."""
+    return ''.join(line for line in text.splitlines(True) if not any(re.search(r'(^|\s)%s(\s|$)' % p, line)
+                                                                     for p in NEW_IN_24))
+
+
+def test_usage(h):
+    for group in ('00-usage', '01-empty'):
+        for t in harness.transcripts(group):
+            if not t.command.startswith('zfs') or t.command.startswith('zfs help') or 'version' in t.command:
+                continue
+            got = h.run(t.command)
+            title = '%s: %s' % (group, t.command)
+            h.same(title + ' (status)', t.rc, got.rc)
+            h.same(title + ' (output)', t.out, got.out)
+            h.same(title + ' (errors)', raised(t.err), without_new(got.err))
+
+
+def test_help(h):
+    """Help needs no man(1); -j gives JSON."""
+    h.same('zfs help', 0, h.run('zfs help').rc)
+    h.same('zfs help list', True, h.run('zfs help list').out.startswith('usage:\n\tlist'))
+    h.same('zfs version', 2, len(h.run('zfs version').out.splitlines()))
+    h.same('zfs version -j', 'zfs version', json.loads(h.run('zfs version -j').out)['output_version']['command'])
+
+
+def manifest(path):
+    """(command, output) of every section; allow sections have no rc line."""
+    with open(path, encoding='utf-8', errors='surrogateescape') as f:
+        text = f.read()
+    parts = re.split(r'^### (.*)\n', text, flags=re.M)
+    return [(c, out) for c, out in zip(parts[1::2], parts[2::2]) if not c.startswith('rc=')]
+
+
+def masked(command, text, user_24):
+    """What cannot be compared byte for byte."""
+    lines = []
+    for line in text.splitlines():
+        cells = line.split('\t') if '\t' in line else line.split()
+        if command.startswith('zfs get') and len(cells) > 1 and cells[1] in NEW_IN_24 and not user_24:
+            continue
+        lines.append(line.rstrip())
+    return lines
+
+
+def import_fixture(h, fixture, place):
+    with open(os.path.join(fixture, 'MANIFEST.pool.txt'), errors='surrogateescape') as f:
+        pool = re.search(r'^### zpool list (\S+)$', f.read(), re.M).group(1)
+    args = {'pool': pool, 'paths': [place], 'readonly': True, 'altroot': '/mnt/alt', 'no_mount': True, 'force': True}
+    if os.path.basename(fixture) == 'destroyed':
+        args['destroyed'] = True
+    got = h.run(['call', 'pool_import', json.dumps(args)])
+    return pool, got
+
+
+def load_keys(h, fixture):
+    keys = os.path.join(fixture, 'keys')
+    if not os.path.isdir(keys):
+        return
+    os.makedirs('/keys', exist_ok=True)
+    h.run('mount --bind %s /keys' % keys)
+    for line in h.run('zfs list -H -o name,encryptionroot,keystatus,keyformat,keylocation').out.splitlines():
+        name, root, status, form, location = line.split('\t')
+        if root == name and status == 'unavailable':
+            key = os.path.join(keys, 'pass2') if location == 'prompt' else location[len('file://'):]
+            h.same('load-key ' + name, 0, h.run('zfs load-key %s < %s' % (name, key)).rc)
+
+
+def space_manifest(h, fixture, name):
+    path = os.path.join(fixture, 'MANIFEST.space.txt')
+    if not os.path.exists(path):
+        return
+    for command, out in manifest(path):
+        if command.startswith('zfs '):
+            h.same('%s: %s' % (name, command), sorted(out.splitlines()), sorted(h.run(command).out.splitlines()))
+
+
+def json_manifest(h, fixture, name, pool, user_24):
+    for file, command in (('zfs-list.json', 'zfs list -j -r '), ('zfs-get.json', 'zfs get -j all -r ')):
+        path = os.path.join(fixture, 'json', file)
+        if not os.path.exists(path):
+            continue
+        with open(path, encoding='utf-8', errors='surrogateescape') as f:
+            want = harness.flat_json(f.read())
+        got = harness.flat_json(h.run(command.replace(' -r ', ' ') + '-r ' + pool if False else command + pool).out)
+        if not user_24:
+            got = [line for line in got if not any('/' + p + '/' in line for p in NEW_IN_24)]
+        h.same('%s: %s%s' % (name, command, pool), want, got)
+
+
+def test_fixture(h, name):
+    fixture, place = h.bind(name)
+    user_24 = name.startswith('v24')
+    pool, got = import_fixture(h, fixture, place)
+    if not h.same('%s: import' % name, 0, got.rc):
+        print(got.err)
+        h.unbind(place)
+        return
+    load_keys(h, fixture)
+    if os.environ.get('ZUSE_NOMOUNT') is None:
+        h.run('mkdir -p /mnt/alt; zfs mount -a')
+    for command, out in manifest(os.path.join(fixture, 'MANIFEST.pool.txt')):
+        if not command.startswith(ZFS):
+            continue
+        answer = h.run(command)
+        h.same('%s: %s' % (name, command), masked(command, out, user_24), masked(command, answer.out, user_24))
+    space_manifest(h, fixture, name)
+    json_manifest(h, fixture, name, pool, user_24)
+    h.run('zfs unmount -a')
+    h.same('%s: export' % name, 0, h.run(['call', 'pool_export', json.dumps({'pool': pool, 'force': True})]).rc)
+    h.unbind(place)
+
+
+def main():
+    harness.enter()
+    h = harness.Harness()
+    h.run('mount -t tmpfs alt /mnt')
+    if not os.environ.get('ZUSE_ONLY'):
+        test_usage(h)
+        test_help(h)
+    for name in h.names():
+        test_fixture(h, name)
+    h.finish()
+
+
+if __name__ == '__main__':
+    main()
