@@ -13,7 +13,10 @@ $(BUILD)/build.ninja:
 	    { echo "meson or ninja is missing: packaging/install-deps.sh installs what is needed" >&2; exit 1; }
 	@$(MESON) setup --prefix=$(PREFIX) $(BUILD)
 
-demo: all
+# Installs what is missing, builds, and runs the demonstration.
+demo:
+	@packaging/install-deps.sh
+	@$(MAKE) --no-print-directory all
 	@BUILD=$(BUILD) packaging/demo.sh
 
 check:
@@ -33,7 +36,7 @@ clean:
 
 help:
 	@echo "make            build into $(BUILD)/"
-	@echo "make demo       show it at work on pools in files, changes nothing on this machine"
+	@echo "make demo       install what building needs, build, show it at work on a pool in files"
 	@echo "make check      all tests; ARGS='--only unit' for some (tests/run_checks.py --help)"
 	@echo "make bench      measure against the hardware and other programs"
 	@echo "make install    install under PREFIX ($(PREFIX)), DESTDIR is honoured"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libzuse: everything the zpool, zfs and zuse commands can do, for programs. A call names an operation and takes and
- * gives name-value lists; docs/service.md lists the operations.
+ * libzuse: everything the zpool, zfs and zuse commands can do, for programs. A call names an
+ * operation and takes and gives name-value lists; docs/service.md lists the operations.
  *
- * A handle talks to zused (started on demand) or holds the engine in this process; both answer alike. A handle is
- * used by one thread at a time. Return values are 0 or negative error codes (zuse_error_name()); the text of the last
- * failure names what was wrong.
+ * A handle talks to zused (started on demand) or holds the engine in this process; both answer
+ * alike. A handle is used by one thread at a time. Return values are 0 or negative error codes
+ * (zuse_error_name()); the text of the last failure names what was wrong.
  */
 #ifndef ZUSE_ZUSE_H
 #define ZUSE_ZUSE_H

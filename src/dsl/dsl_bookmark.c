@@ -42,7 +42,8 @@ int dsl_bookmark_lookup(struct dsl_dataset *ds, const char *short_name, struct b
     return err;
 }
 
-int dsl_redaction_snaps(struct dsl_pool *dp, uint64_t object, uint64_t **guids, size_t *n, bool *complete)
+int dsl_redaction_snaps(struct dsl_pool *dp, uint64_t object, uint64_t **guids, size_t *n,
+                        bool *complete)
 {
     uint8_t *spill AUTO_FREE = NULL;
     struct span head;
@@ -64,8 +65,8 @@ int dsl_redaction_snaps(struct dsl_pool *dp, uint64_t object, uint64_t **guids, 
             head = span_of(spill, len);
     }
     if (err == 0 && head.len < 32)
-        err = err_raise(ZE_BADDSL, "redaction list %llu has a header of %zu bytes", (unsigned long long)object,
-                        head.len);
+        err = err_raise(ZE_BADDSL, "redaction list %llu has a header of %zu bytes",
+                        (unsigned long long)object, head.len);
     if (err == 0) {
         uint64_t count = load_ne64(head.data + 24);
 
@@ -77,14 +78,16 @@ int dsl_redaction_snaps(struct dsl_pool *dp, uint64_t object, uint64_t **guids, 
         else {
             memcpy(*guids, head.data + 32, count * 8);
             *n = count;
-            *complete = load_ne64(head.data) == UINT64_MAX && load_ne64(head.data + 8) == UINT64_MAX;
+            *complete =
+                load_ne64(head.data) == UINT64_MAX && load_ne64(head.data + 8) == UINT64_MAX;
         }
     }
     dnode_rele(dn);
     return err;
 }
 
-static int bookmark_props(struct dsl_dataset *ds, const struct bookmark_phys *bm, struct nvlist **out)
+static int bookmark_props(struct dsl_dataset *ds, const struct bookmark_phys *bm,
+                          struct nvlist **out)
 {
     AUTO_NVLIST struct nvlist *nv = NULL;
     int err = nvlist_create(&nv);
@@ -98,10 +101,13 @@ static int bookmark_props(struct dsl_dataset *ds, const struct bookmark_phys *bm
         uint64_t comp = bm->compressed_bytes_refd;
 
         err = dsl_prop_entry(nv, "referenced", bm->referenced_bytes_refd, NULL, "");
-        err = err != 0 ? err : dsl_prop_entry(nv, "logicalreferenced", bm->uncompressed_bytes_refd, NULL, "");
+        err = err != 0
+                  ? err
+                  : dsl_prop_entry(nv, "logicalreferenced", bm->uncompressed_bytes_refd, NULL, "");
         err = err != 0 ? err
                        : dsl_prop_entry(nv, "refcompressratio",
-                                        comp == 0 ? 100 : bm->uncompressed_bytes_refd * 100 / comp, NULL, "");
+                                        comp == 0 ? 100 : bm->uncompressed_bytes_refd * 100 / comp,
+                                        NULL, "");
     }
     if (err == 0 && bm->redaction_obj != 0) {
         uint64_t *guids AUTO_FREE = NULL;
@@ -129,7 +135,8 @@ static int bookmark_props(struct dsl_dataset *ds, const struct bookmark_phys *bm
 }
 
 int dsl_bookmarks_each(struct dsl_dataset *ds,
-                       int (*fn)(void *arg, const char *short_name, const struct nvlist *props), void *arg)
+                       int (*fn)(void *arg, const char *short_name, const struct nvlist *props),
+                       void *arg)
 {
     struct zap_entry *e AUTO_FREE = mem_zalloc(sizeof(*e));
     struct zap_cursor c;

@@ -27,7 +27,8 @@ struct snap_search {
     char *name;
 };
 
-static int snap_name_by_object(void *arg, const char *short_name, uint64_t dsobj, uint64_t createtxg)
+static int snap_name_by_object(void *arg, const char *short_name, uint64_t dsobj,
+                               uint64_t createtxg)
 {
     struct snap_search *s = arg;
 
@@ -38,7 +39,8 @@ static int snap_name_by_object(void *arg, const char *short_name, uint64_t dsobj
 }
 
 static int snapnames_each(struct dsl_pool *dp, uint64_t zapobj,
-                          int (*fn)(void *arg, const char *name, uint64_t dsobj, uint64_t createtxg),
+                          int (*fn)(void *arg, const char *name, uint64_t dsobj,
+                                    uint64_t createtxg),
                           void *arg)
 {
     struct zap_entry *e AUTO_FREE = mem_zalloc(sizeof(*e));
@@ -54,7 +56,8 @@ static int snapnames_each(struct dsl_pool *dp, uint64_t zapobj,
     zap_cursor_init(&c, zap);
     while ((err = zap_cursor_next(&c, e)) == 0) {
         if (e->integer_size != 8 || e->count < 1 || e->name_len >= DATASET_NAME_MAX) {
-            err = err_raise(ZE_BADDSL, "snapshot names %llu: malformed entry", (unsigned long long)zapobj);
+            err = err_raise(ZE_BADDSL, "snapshot names %llu: malformed entry",
+                            (unsigned long long)zapobj);
             break;
         }
         err = fn(arg, e->name, e->first, 0);
@@ -71,8 +74,8 @@ static int find_snap_name(struct dsl_dir *dir, uint64_t object, char name[DATASE
 {
     struct snap_search s = {object, name};
     struct dsl_dataset_phys head;
-    int err = dsl_bonus_read(dir->dp->mos, dir->phys.head_dataset_obj, OBJTYPE_DSL_DATASET, 320, &head,
-                             sizeof(head), NULL);
+    int err = dsl_bonus_read(dir->dp->mos, dir->phys.head_dataset_obj, OBJTYPE_DSL_DATASET, 320,
+                             &head, sizeof(head), NULL);
 
     if (err != 0)
         return err;
@@ -85,7 +88,8 @@ static int find_snap_name(struct dsl_dir *dir, uint64_t object, char name[DATASE
     return 0;
 }
 
-static int load_locked(struct dsl_pool *dp, uint64_t object, const char *snap_name, struct dsl_dataset **out)
+static int load_locked(struct dsl_pool *dp, uint64_t object, const char *snap_name,
+                       struct dsl_dataset **out)
 {
     struct dsl_dataset *ds = mem_zalloc(sizeof(*ds));
     struct dsl_dataset **bucket = bucket_of(dp, object);
@@ -93,9 +97,11 @@ static int load_locked(struct dsl_pool *dp, uint64_t object, const char *snap_na
     int err = ds == NULL ? ZE_NOMEM : 0;
 
     if (err == 0)
-        err = dsl_bonus_read(dp->mos, object, OBJTYPE_DSL_DATASET, 320, &ds->phys, sizeof(ds->phys), &type);
+        err = dsl_bonus_read(dp->mos, object, OBJTYPE_DSL_DATASET, 320, &ds->phys, sizeof(ds->phys),
+                             &type);
     if (err == 0 && type != OBJTYPE_DSL_DATASET && type != OBJTYPE_ZAP_METADATA)
-        err = err_raise(ZE_BADDSL, "dataset %llu has object type %u", (unsigned long long)object, type);
+        err = err_raise(ZE_BADDSL, "dataset %llu has object type %u", (unsigned long long)object,
+                        type);
     if (err == 0)
         err = dsl_dir_hold_locked(dp, ds->phys.dir_obj, &ds->dir);
     if (err == 0 && ds->phys.next_snap_obj != 0) {
@@ -104,8 +110,9 @@ static int load_locked(struct dsl_pool *dp, uint64_t object, const char *snap_na
         else
             err = find_snap_name(ds->dir, object, ds->snap_name);
     } else if (err == 0 && snap_name != NULL) {
-        err = err_raise(ZE_BADDSL, "dataset %llu is named as snapshot '%s' but has no next snapshot",
-                        (unsigned long long)object, snap_name);
+        err =
+            err_raise(ZE_BADDSL, "dataset %llu is named as snapshot '%s' but has no next snapshot",
+                      (unsigned long long)object, snap_name);
     }
     if (err != 0) {
         if (ds != NULL && ds->dir != NULL)
@@ -124,7 +131,8 @@ static int load_locked(struct dsl_pool *dp, uint64_t object, const char *snap_na
     return 0;
 }
 
-static int hold_locked(struct dsl_pool *dp, uint64_t object, const char *snap_name, struct dsl_dataset **out)
+static int hold_locked(struct dsl_pool *dp, uint64_t object, const char *snap_name,
+                       struct dsl_dataset **out)
 {
     *out = find_locked(dp, object);
     if (*out != NULL)
@@ -173,14 +181,16 @@ void dsl_dataset_rele(struct dsl_dataset *ds)
 }
 
 /* Directory of "a/b/c" (len bytes), pool name included. */
-static int dir_by_name_locked(struct dsl_pool *dp, const char *name, size_t len, struct dsl_dir **out)
+static int dir_by_name_locked(struct dsl_pool *dp, const char *name, size_t len,
+                              struct dsl_dir **out)
 {
     size_t pool_len = strlen(dp->name);
     struct dsl_dir *dd, *child;
     size_t at = pool_len;
     int err;
 
-    if (len < pool_len || memcmp(name, dp->name, pool_len) != 0 || (len > pool_len && name[pool_len] != '/'))
+    if (len < pool_len || memcmp(name, dp->name, pool_len) != 0 ||
+        (len > pool_len && name[pool_len] != '/'))
         return err_raise(ZE_NODATASET, "'%.*s' is not in pool '%s'", (int)len, name, dp->name);
     err = dsl_dir_hold_locked(dp, dp->root_dir_obj, &dd);
     while (err == 0 && at < len) {
@@ -211,7 +221,8 @@ static int snap_by_name_locked(struct dsl_pool *dp, struct dsl_dataset *head, co
     char real[DATASET_NAME_MAX];
     struct zap *zap;
     uint64_t object;
-    unsigned match = head->phys.flags & DSL_DATASET_FLAG_CI ? ZAP_MATCH_NORMALIZED : ZAP_MATCH_EXACT;
+    unsigned match =
+        head->phys.flags & DSL_DATASET_FLAG_CI ? ZAP_MATCH_NORMALIZED : ZAP_MATCH_EXACT;
     int err = zap_open(dp->mos, head->phys.snapnames_zapobj, &zap);
 
     if (err != 0)
@@ -314,7 +325,8 @@ bool dsl_dataset_is_inconsistent(const struct dsl_dataset *ds)
     return (ds->phys.flags & DSL_DATASET_FLAG_INCONSISTENT) != 0;
 }
 
-/* Encrypted: make the key findable for reads; with the key loaded, check the root block's MACs once. */
+/* Encrypted: make the key findable for reads; with the key loaded, check the root block's MACs
+ * once. */
 static int prepare_key(struct dsl_dataset *ds)
 {
     struct dsl_keystore *ks = ds->dp->keystore;
@@ -433,12 +445,13 @@ int dsl_children_each(struct dsl_dataset *ds, bool hidden,
                       int (*fn)(void *arg, const char *name, uint64_t dsobj), void *arg)
 {
     struct named_list AUTO_NAMED list = {0};
-    int err = dsl_dataset_is_snapshot(ds) ? 0
-                                          : snapnames_each(ds->dp, ds->dir->phys.child_dir_zapobj, collect,
-                                                           &list);
+    int err = dsl_dataset_is_snapshot(ds)
+                  ? 0
+                  : snapnames_each(ds->dp, ds->dir->phys.child_dir_zapobj, collect, &list);
 
     if (err != 0)
-        return err_context(err, "children of directory %llu: ", (unsigned long long)ds->dir->object);
+        return err_context(err,
+                           "children of directory %llu: ", (unsigned long long)ds->dir->object);
     if (list.n > 1)
         qsort(list.item, list.n, sizeof(*list.item), named_by_name);
     for (size_t i = 0; i < list.n; i++) {
@@ -446,8 +459,8 @@ int dsl_children_each(struct dsl_dataset *ds, bool hidden,
 
         if (!hidden && dsl_name_is_hidden(list.item[i].name))
             continue;
-        err = dsl_bonus_read(ds->dp->mos, list.item[i].object, OBJTYPE_DSL_DIR, 256, &phys, sizeof(phys),
-                             NULL);
+        err = dsl_bonus_read(ds->dp->mos, list.item[i].object, OBJTYPE_DSL_DIR, 256, &phys,
+                             sizeof(phys), NULL);
         if (err != 0)
             return err_context(err, "directory '%s': ", list.item[i].name);
         if (phys.head_dataset_obj == 0)
@@ -460,18 +473,20 @@ int dsl_children_each(struct dsl_dataset *ds, bool hidden,
 }
 
 int dsl_snapshots_each(struct dsl_dataset *ds,
-                       int (*fn)(void *arg, const char *short_name, uint64_t dsobj, uint64_t createtxg),
+                       int (*fn)(void *arg, const char *short_name, uint64_t dsobj,
+                                 uint64_t createtxg),
                        void *arg)
 {
     struct named_list AUTO_NAMED list = {0};
-    int err = dsl_dataset_is_snapshot(ds) ? 0
-                                          : snapnames_each(ds->dp, ds->phys.snapnames_zapobj, collect, &list);
+    int err = dsl_dataset_is_snapshot(ds)
+                  ? 0
+                  : snapnames_each(ds->dp, ds->phys.snapnames_zapobj, collect, &list);
 
     for (size_t i = 0; err == 0 && i < list.n; i++) {
         struct dsl_dataset_phys phys;
 
-        err = dsl_bonus_read(ds->dp->mos, list.item[i].object, OBJTYPE_DSL_DATASET, 320, &phys, sizeof(phys),
-                             NULL);
+        err = dsl_bonus_read(ds->dp->mos, list.item[i].object, OBJTYPE_DSL_DATASET, 320, &phys,
+                             sizeof(phys), NULL);
         list.item[i].txg = phys.creation_txg;
     }
     if (err != 0)

@@ -7,7 +7,8 @@
 
 #include "dmu/bpobj.h"
 
-/* New-format deadlists are ZAPs "hex(mintxg)" -> bpobj; before version 26 the object is one bpobj. */
+/* New-format deadlists are ZAPs "hex(mintxg)" -> bpobj; before version 26 the object is one bpobj.
+ */
 static int is_old_format(struct dsl_pool *dp, uint64_t object, bool *old)
 {
     struct dnode *dn;
@@ -62,8 +63,8 @@ static int entry_each(struct dsl_pool *dp, uint64_t object,
         uint64_t mintxg = strtoull(e->name, &end, 16);
 
         if (end == e->name || *end != '\0' || e->integer_size != 8 || e->count != 1)
-            err = err_raise(ZE_BADDSL, "deadlist %llu: malformed entry '%s'", (unsigned long long)object,
-                            e->name);
+            err = err_raise(ZE_BADDSL, "deadlist %llu: malformed entry '%s'",
+                            (unsigned long long)object, e->name);
         else
             err = fn(arg, mintxg, e->first);
         if (err != 0)
@@ -84,8 +85,8 @@ int dsl_deadlist_space(struct dsl_pool *dp, uint64_t object, struct dsl_space *o
         return err;
     if (old)
         return bpobj_space_add(dp, object, out);
-    err = dsl_bonus_read(dp->mos, object, OBJTYPE_DEADLIST_HEADER, sizeof(header), header, sizeof(header),
-                         NULL);
+    err = dsl_bonus_read(dp->mos, object, OBJTYPE_DEADLIST_HEADER, sizeof(header), header,
+                         sizeof(header), NULL);
     if (err != 0)
         return err;
     out->used += header[0];
@@ -109,7 +110,8 @@ static int range_entry(void *arg, uint64_t mintxg, uint64_t bpobj)
     return bpobj_space_add(r->dp, bpobj, r->out);
 }
 
-/* Old pools charge what the DVAs take; deflation of those pools is by the bpobj's own header, see above. */
+/* Old pools charge what the DVAs take; deflation of those pools is by the bpobj's own header, see
+ * above. */
 static int range_block(void *arg, const struct blkptr *bp, bool freed)
 {
     struct range_arg *r = arg;
@@ -122,8 +124,8 @@ static int range_block(void *arg, const struct blkptr *bp, bool freed)
     return 0;
 }
 
-int dsl_deadlist_space_range(struct dsl_pool *dp, uint64_t object, uint64_t min_txg, uint64_t max_txg,
-                             struct dsl_space *out)
+int dsl_deadlist_space_range(struct dsl_pool *dp, uint64_t object, uint64_t min_txg,
+                             uint64_t max_txg, struct dsl_space *out)
 {
     struct range_arg r = {dp, min_txg, max_txg, out};
     struct bpobj *bpo;
@@ -161,8 +163,8 @@ static int each_entry(void *arg, uint64_t mintxg, uint64_t object)
     return err;
 }
 
-int dsl_deadlist_each(struct dsl_dataset *ds, int (*fn)(void *arg, const struct blkptr *bp, bool freed),
-                      void *arg)
+int dsl_deadlist_each(struct dsl_dataset *ds,
+                      int (*fn)(void *arg, const struct blkptr *bp, bool freed), void *arg)
 {
     struct each_arg a = {ds->dp, fn, arg};
     uint64_t object = ds->phys.deadlist_obj;

@@ -186,7 +186,8 @@ static bool allowed_by_sets(struct deleg_state *s)
     return false;
 }
 
-int dsl_deleg_check(struct dsl_dataset *ds, const char *perm, uint32_t uid, const uint32_t *gids, size_t ngids)
+int dsl_deleg_check(struct dsl_dataset *ds, const char *perm, uint32_t uid, const uint32_t *gids,
+                    size_t ngids)
 {
     const struct who w = {uid, gids, ngids};
     struct deleg_state s = {.perm = perm};
@@ -209,5 +210,6 @@ int dsl_deleg_check(struct dsl_dataset *ds, const char *perm, uint32_t uid, cons
             return 0;
         err = s.err;
     }
-    return err != 0 ? err : err_raise(ZE_ACCES, "permission '%s' is not delegated to uid %u", perm, uid);
+    return err != 0 ? err
+                    : err_raise(ZE_ACCES, "permission '%s' is not delegated to uid %u", perm, uid);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Directories of datasets: the dsl_dir objects (format/dsl.md, "2. dsl_dir object"), cached while held. */
+/* Directories of datasets: the dsl_dir objects (format/dsl.md, "2. dsl_dir object"), cached while
+ * held. */
 #include "dsl/dsl_impl.h"
 
 #include <string.h>
@@ -18,7 +19,8 @@ int dsl_bonus_read(struct objset *mos, uint64_t object, unsigned bonustype, size
     bonus = dnode_bonus(dn);
     have = dnode_phys(dn)->bonustype;
     if (have != bonustype || bonus.len < min) {
-        err = err_raise(ZE_BADDSL, "MOS object %llu: bonus type %u size %zu, expected type %u size %zu",
+        err = err_raise(ZE_BADDSL,
+                        "MOS object %llu: bonus type %u size %zu, expected type %u size %zu",
                         (unsigned long long)object, have, bonus.len, bonustype, min);
     } else {
         memset(out, 0, size);
@@ -63,7 +65,8 @@ static int find_name(struct dsl_dir *parent, uint64_t object, char name[DATASET_
         return ZE_NOMEM;
     err = zap_open(parent->dp->mos, parent->phys.child_dir_zapobj, &zap);
     if (err != 0)
-        return err_context(err, "child map of directory %llu: ", (unsigned long long)parent->object);
+        return err_context(err,
+                           "child map of directory %llu: ", (unsigned long long)parent->object);
     zap_cursor_init(&c, zap);
     while ((err = zap_cursor_next(&c, e)) == 0) {
         if (e->integer_size == 8 && e->count >= 1 && e->first == object)
@@ -90,8 +93,8 @@ static int load_attrs(struct dsl_dir *dd)
 }
 
 /* Consumes the hold on parent, also on error. name NULL: find it in the parent's child map. */
-static int load_locked(struct dsl_pool *dp, uint64_t object, struct dsl_dir *parent, const char *name,
-                       size_t len, struct dsl_dir **out)
+static int load_locked(struct dsl_pool *dp, uint64_t object, struct dsl_dir *parent,
+                       const char *name, size_t len, struct dsl_dir **out)
 {
     struct dsl_dir *dd = mem_zalloc(sizeof(*dd));
     struct dsl_dir **bucket = bucket_of(dp, object);
@@ -99,9 +102,11 @@ static int load_locked(struct dsl_pool *dp, uint64_t object, struct dsl_dir *par
     int err = dd == NULL ? ZE_NOMEM : 0;
 
     if (err == 0)
-        err = dsl_bonus_read(dp->mos, object, OBJTYPE_DSL_DIR, 256, &dd->phys, sizeof(dd->phys), &type);
+        err = dsl_bonus_read(dp->mos, object, OBJTYPE_DSL_DIR, 256, &dd->phys, sizeof(dd->phys),
+                             &type);
     if (err == 0 && type != OBJTYPE_DSL_DIR && type != OBJTYPE_ZAP_METADATA)
-        err = err_raise(ZE_BADDSL, "DSL directory %llu has object type %u", (unsigned long long)object, type);
+        err = err_raise(ZE_BADDSL, "DSL directory %llu has object type %u",
+                        (unsigned long long)object, type);
     if (err == 0) {
         dd->dp = dp;
         dd->object = object;
@@ -130,7 +135,8 @@ static int load_locked(struct dsl_pool *dp, uint64_t object, struct dsl_dir *par
     return 0;
 }
 
-/* Walk up to the root first, then hold downwards: bounded by the nesting limit, so loops end as errors. */
+/* Walk up to the root first, then hold downwards: bounded by the nesting limit, so loops end as
+ * errors. */
 int dsl_dir_hold_locked(struct dsl_pool *dp, uint64_t object, struct dsl_dir **out)
 {
     uint64_t chain[DSL_MAX_DEPTH + 2];
@@ -146,8 +152,8 @@ int dsl_dir_hold_locked(struct dsl_pool *dp, uint64_t object, struct dsl_dir **o
         if (dd != NULL)
             break;
         if (n == array_len(chain))
-            return err_raise(ZE_BADDSL, "directory %llu: more than %u parents", (unsigned long long)object,
-                             (unsigned)array_len(chain));
+            return err_raise(ZE_BADDSL, "directory %llu: more than %u parents",
+                             (unsigned long long)object, (unsigned)array_len(chain));
         chain[n++] = at;
         if (at == dp->root_dir_obj)
             break;

@@ -2,9 +2,10 @@
 /*
  * Inside of dsl/: the in-core pool, directories and datasets. Nothing outside dsl/ includes this.
  *
- * Directories and datasets are cached by object number while held and freed with the last hold. A dataset
- * holds its directory, a directory holds its parent, so a name can always be built. dp->lock guards both tables, all
- * hold counts, and loading (which reads the MOS under it); the phys copies never change in a read-only pool.
+ * Directories and datasets are cached by object number while held and freed with the last hold. A
+ * dataset holds its directory, a directory holds its parent, so a name can always be built.
+ * dp->lock guards both tables, all hold counts, and loading (which reads the MOS under it); the
+ * phys copies never change in a read-only pool.
  */
 #ifndef ZUSE_DSL_DSL_IMPL_H
 #define ZUSE_DSL_DSL_IMPL_H
@@ -64,7 +65,8 @@ struct dsl_pool {
 /* ---- directories (dsl_dir.c); *_locked need dp->lock ---- */
 int dsl_dir_hold_locked(struct dsl_pool *dp, uint64_t object, struct dsl_dir **out);
 /* Child by component name, without knowing its object yet. */
-int dsl_dir_child_locked(struct dsl_dir *parent, const char *name, size_t len, struct dsl_dir **out);
+int dsl_dir_child_locked(struct dsl_dir *parent, const char *name, size_t len,
+                         struct dsl_dir **out);
 void dsl_dir_rele_locked(struct dsl_dir *dd);
 int dsl_dir_hold(struct dsl_pool *dp, uint64_t object, struct dsl_dir **out);
 void dsl_dir_rele(struct dsl_dir *dd);
@@ -100,20 +102,22 @@ struct dsl_space {
 /* Whole deadlist. */
 int dsl_deadlist_space(struct dsl_pool *dp, uint64_t object, struct dsl_space *out);
 /* Blocks with min_txg < birth <= max_txg; added to *out. */
-int dsl_deadlist_space_range(struct dsl_pool *dp, uint64_t object, uint64_t min_txg, uint64_t max_txg,
-                             struct dsl_space *out);
+int dsl_deadlist_space_range(struct dsl_pool *dp, uint64_t object, uint64_t min_txg,
+                             uint64_t max_txg, struct dsl_space *out);
 int dsl_dir_available(struct dsl_dir *dd, uint64_t *out);
 /* written since a snapshot/bookmark named "@x", "#x" or by full name. */
 int dsl_space_written_since(struct dsl_dataset *ds, const char *since, uint64_t *used);
 
 /* ---- bookmarks (dsl_bookmark.c) ---- */
 int dsl_bookmark_lookup(struct dsl_dataset *ds, const char *short_name, struct bookmark_phys *out);
-int dsl_redaction_snaps(struct dsl_pool *dp, uint64_t object, uint64_t **guids, size_t *n, bool *complete);
+int dsl_redaction_snaps(struct dsl_pool *dp, uint64_t object, uint64_t **guids, size_t *n,
+                        bool *complete);
 
 /* ---- properties ---- */
 int dsl_prop_entry(struct nvlist *props, const char *name, uint64_t number, const char *string,
                    const char *source);
 /* Add computed and structural properties (names NULL: all of them). */
-int dsl_props_computed(struct dsl_dataset *ds, const char *const *names, size_t n, struct nvlist *props);
+int dsl_props_computed(struct dsl_dataset *ds, const char *const *names, size_t n,
+                       struct nvlist *props);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Opening the dataset layer of a pool on its MOS: the special directories (format/dsl.md 1.3, 1.5). */
+/* Opening the dataset layer of a pool on its MOS: the special directories (format/dsl.md 1.3, 1.5).
+ */
 #include "dsl/dsl_impl.h"
 
 #include <string.h>
@@ -21,7 +22,8 @@ static int mos_entry(struct dsl_pool *dp, const char *key, bool optional, uint64
     return 0;
 }
 
-/* $ORIGIN@$ORIGIN: the previous snapshot of the $ORIGIN directory's head. Absent in pools before version 11. */
+/* $ORIGIN@$ORIGIN: the previous snapshot of the $ORIGIN directory's head. Absent in pools before
+ * version 11. */
 static int find_origin(struct dsl_pool *dp)
 {
     AUTO_DIR struct dsl_dir *root = NULL, *origin = NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stored properties: the value of a property and where it comes from (format/dsl.md, "9 Properties").
- * The property ZAPs from the dataset up to the root are read once into name-value lists (a chain); every lookup
- * then walks the chain.
+ * Stored properties: the value of a property and where it comes from (format/dsl.md, "9
+ * Properties"). The property ZAPs from the dataset up to the root are read once into name-value
+ * lists (a chain); every lookup then walks the chain.
  */
 #include "dsl/dsl_impl.h"
 
@@ -107,7 +107,8 @@ static int chain_load(struct dsl_dataset *ds, struct prop_chain *c)
     return err;
 }
 
-static const struct nvpair *suffixed(const struct nvlist *values, const char *name, const char *suffix)
+static const struct nvpair *suffixed(const struct nvlist *values, const char *name,
+                                     const char *suffix)
 {
     char key[300];
     int n = snprintf(key, sizeof(key), "%s%s", name, suffix);
@@ -116,8 +117,8 @@ static const struct nvpair *suffixed(const struct nvlist *values, const char *na
 }
 
 /* Steps a-c of format/dsl.md 9.2 at one directory. */
-static bool find_at(const struct prop_chain *c, unsigned i, const char *name, const struct prop_def *def,
-                    bool own, struct prop_found *f)
+static bool find_at(const struct prop_chain *c, unsigned i, const char *name,
+                    const struct prop_def *def, bool own, struct prop_found *f)
 {
     const struct prop_level *l = &c->level[i];
     const struct nvpair *p = suffixed(l->values, name, "$iuv");
@@ -170,7 +171,8 @@ int dsl_prop_entry(struct nvlist *props, const char *name, uint64_t number, cons
 
     if (err != 0)
         return err;
-    err = string != NULL ? nvlist_add_string(nv, "value", string) : nvlist_add_u64(nv, "value", number);
+    err = string != NULL ? nvlist_add_string(nv, "value", string)
+                         : nvlist_add_u64(nv, "value", number);
     if (err == 0)
         err = nvlist_add_string(nv, "source", source);
     if (err != 0) {
@@ -238,17 +240,28 @@ static int add_default(struct dsl_dataset *ds, const struct prop_def *def, struc
 
         return err != 0 ? err : dsl_prop_entry(props, def->name, 0, path, "");
     }
-    return dsl_prop_entry(props, def->name, def->dflt, def->kind == PROP_STRING ? def->dflt_string : NULL, "");
+    return dsl_prop_entry(props, def->name, def->dflt,
+                          def->kind == PROP_STRING ? def->dflt_string : NULL, "");
 }
 
 static bool is_stored(const struct prop_def *def)
 {
-    static const char *const elsewhere[] = {"version",       "utf8only",           "normalization",
-                                            "casesensitivity", "volsize",          "volblocksize",
-                                            "encryption",    "keyformat",          "pbkdf2salt",
-                                            "pbkdf2iters",   "defaultuserquota",   "defaultgroupquota",
-                                            "defaultprojectquota", "defaultuserobjquota",
-                                            "defaultgroupobjquota", "defaultprojectobjquota"};
+    static const char *const elsewhere[] = {"version",
+                                            "utf8only",
+                                            "normalization",
+                                            "casesensitivity",
+                                            "volsize",
+                                            "volblocksize",
+                                            "encryption",
+                                            "keyformat",
+                                            "pbkdf2salt",
+                                            "pbkdf2iters",
+                                            "defaultuserquota",
+                                            "defaultgroupquota",
+                                            "defaultprojectquota",
+                                            "defaultuserobjquota",
+                                            "defaultgroupobjquota",
+                                            "defaultprojectobjquota"};
 
     if (def->attr == PROP_READONLY)
         return false;
@@ -259,8 +272,8 @@ static bool is_stored(const struct prop_def *def)
     return true;
 }
 
-static int add_stored(struct dsl_dataset *ds, const struct prop_chain *c, const struct prop_def *def,
-                      struct nvlist *props)
+static int add_stored(struct dsl_dataset *ds, const struct prop_chain *c,
+                      const struct prop_def *def, struct nvlist *props)
 {
     struct prop_found f;
 
@@ -309,8 +322,8 @@ static int add_all(struct dsl_dataset *ds, const struct prop_chain *c, struct nv
     return err != 0 ? err : add_user_props(ds, c, props);
 }
 
-static int add_named(struct dsl_dataset *ds, const struct prop_chain *c, const char *const *names, size_t n,
-                     struct nvlist *props)
+static int add_named(struct dsl_dataset *ds, const struct prop_chain *c, const char *const *names,
+                     size_t n, struct nvlist *props)
 {
     int err = dsl_props_computed(ds, names, n, props);
 
@@ -345,7 +358,8 @@ int dsl_props_get(struct dsl_dataset *ds, const char *const *names, size_t n, st
     return err;
 }
 
-static int get_one(struct dsl_dataset *ds, const char *name, struct nvlist **props, struct nvlist **entry)
+static int get_one(struct dsl_dataset *ds, const char *name, struct nvlist **props,
+                   struct nvlist **entry)
 {
     int err = dsl_props_get(ds, &name, 1, props);
 
@@ -354,7 +368,8 @@ static int get_one(struct dsl_dataset *ds, const char *name, struct nvlist **pro
     return err;
 }
 
-int dsl_prop_u64(struct dsl_dataset *ds, const char *name, uint64_t *value, char *source, size_t source_len)
+int dsl_prop_u64(struct dsl_dataset *ds, const char *name, uint64_t *value, char *source,
+                 size_t source_len)
 {
     AUTO_NVLIST struct nvlist *props = NULL;
     struct nvlist *entry;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Properties that are not in a property ZAP: figures and identities of the DSL objects, the master node
- * of a file system, the objects of a volume, the encryption key object (format/dsl.md 9.1, 10.3).
- * One row a property; a property that has no value for a dataset is simply not added.
+ * Properties that are not in a property ZAP: figures and identities of the DSL objects, the master
+ * node of a file system, the objects of a volume, the encryption key object
+ * (format/dsl.md 9.1, 10.3). One row a property; a property that has no value for a dataset is
+ * simply not added.
  */
 #include "dsl/dsl_impl.h"
 
@@ -92,7 +93,8 @@ static int get_usedby(const struct computed *c)
         return add_u64(c, dd->used_breakdown[DSL_DIR_USED_HEAD]);
     if (strcmp(c->name, "usedbyrefreservation") == 0)
         return add_u64(c, dd->used_breakdown[DSL_DIR_USED_REFRSRV]);
-    return add_u64(c, dd->used_breakdown[DSL_DIR_USED_CHILD] + dd->used_breakdown[DSL_DIR_USED_CHILD_RSRV]);
+    return add_u64(c, dd->used_breakdown[DSL_DIR_USED_CHILD] +
+                          dd->used_breakdown[DSL_DIR_USED_CHILD_RSRV]);
 }
 
 static int get_available(const struct computed *c)
@@ -109,7 +111,8 @@ static int get_available(const struct computed *c)
     if (refres > ds->unique_bytes)
         avail += refres - ds->unique_bytes;
     if (refquota != 0)
-        avail = ds->referenced_bytes >= refquota ? 0 : min_of(avail, refquota - ds->referenced_bytes);
+        avail =
+            ds->referenced_bytes >= refquota ? 0 : min_of(avail, refquota - ds->referenced_bytes);
     return add_u64(c, avail);
 }
 
@@ -233,8 +236,9 @@ static int add_attr(const struct computed *c, bool of_dir, const char *key)
 
 static int get_counts(const struct computed *c)
 {
-    return add_attr(c, true, strcmp(c->name, "filesystem_count") == 0 ? "com.joyent:filesystem_count"
-                                                                       : "com.joyent:snapshot_count");
+    return add_attr(c, true,
+                    strcmp(c->name, "filesystem_count") == 0 ? "com.joyent:filesystem_count"
+                                                             : "com.joyent:snapshot_count");
 }
 
 static int get_snapshots_changed(const struct computed *c)
@@ -279,7 +283,8 @@ static int get_redacted(const struct computed *c)
         uint64_t *guids AUTO_FREE = mem_calloc(n + 1, 8);
         struct nvlist *nv = NULL;
 
-        err = guids == NULL ? ZE_NOMEM : zap_lookup(zap, "com.delphix:redacted_datasets", 8, n, guids, NULL);
+        err = guids == NULL ? ZE_NOMEM
+                            : zap_lookup(zap, "com.delphix:redacted_datasets", 8, n, guids, NULL);
         err = err != 0 ? err : nvlist_create(&nv);
         err = err != 0 ? err : nvlist_add_u64_array(nv, "value", guids, n);
         err = err != 0 ? err : nvlist_add_string(nv, "source", "");
@@ -305,8 +310,8 @@ static int get_resume_token(const struct computed *c)
 /* ---- in the object set ---- */
 
 /*
- * Settings in the master node of a file system. A set value is the dataset's own; a missing one is the
- * default. Unreadable without its key: no value.
+ * Settings in the master node of a file system. A set value is the dataset's own; a missing one is
+ * the default. Unreadable without its key: no value.
  */
 static int get_master(const struct computed *c)
 {
@@ -376,7 +381,9 @@ static int get_encryption(const struct computed *c)
     if (keyobj == 0) {
         if (strcmp(c->name, "encryption") == 0)
             return add_u64(c, 2);
-        return strcmp(c->name, "keyformat") == 0 || strcmp(c->name, "pbkdf2iters") == 0 ? add_u64(c, 0) : 0;
+        return strcmp(c->name, "keyformat") == 0 || strcmp(c->name, "pbkdf2iters") == 0
+                   ? add_u64(c, 0)
+                   : 0;
     }
     if (strcmp(c->name, "encryption") == 0) {
         err = zap_get_u64(dp->mos, keyobj, "DSL_CRYPTO_SUITE", &root_obj);
@@ -485,7 +492,8 @@ static int one(struct computed *c, const char *name)
     return 0;
 }
 
-int dsl_props_computed(struct dsl_dataset *ds, const char *const *names, size_t n, struct nvlist *props)
+int dsl_props_computed(struct dsl_dataset *ds, const char *const *names, size_t n,
+                       struct nvlist *props)
 {
     struct computed c = {.ds = ds, .kind = dsl_dataset_kind(ds), .props = props};
     int err = 0;

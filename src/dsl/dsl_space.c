@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Derived space figures (format/dsl.md, "5.5 Availability", "6.4 Derived numbers"). All in bytes. */
+/* Derived space figures (format/dsl.md, "5.5 Availability", "6.4 Derived numbers"). All in bytes.
+ */
 #include "dsl/dsl_impl.h"
 
 #include <string.h>
@@ -45,7 +46,8 @@ static int is_before(struct dsl_dataset *new, struct dsl_dataset *old, bool *bef
         int err;
 
         if (old->dir->object == dir) {
-            *before = head || old->phys.creation_txg < txg || (hops > 0 && old->phys.creation_txg == txg);
+            *before =
+                head || old->phys.creation_txg < txg || (hops > 0 && old->phys.creation_txg == txg);
             return 0;
         }
         err = dsl_bonus_read(new->dp->mos, dir, OBJTYPE_DSL_DIR, 256, &phys, sizeof(phys), NULL);
@@ -53,8 +55,8 @@ static int is_before(struct dsl_dataset *new, struct dsl_dataset *old, bool *bef
             return err;
         if (phys.origin_obj == 0)
             return 0;
-        err = dsl_bonus_read(new->dp->mos, phys.origin_obj, OBJTYPE_DSL_DATASET, 320, &origin, sizeof(origin),
-                             NULL);
+        err = dsl_bonus_read(new->dp->mos, phys.origin_obj, OBJTYPE_DSL_DATASET, 320, &origin,
+                             sizeof(origin), NULL);
         if (err != 0)
             return err;
         dir = origin.dir_obj;
@@ -66,10 +68,11 @@ static int is_before(struct dsl_dataset *new, struct dsl_dataset *old, bool *bef
 }
 
 /*
- * Walk new and its predecessors while they are newer than txg, adding what each freed of blocks born
- * up to txg. *last_deadlist: of the dataset whose predecessor is at or before txg.
+ * Walk new and its predecessors while they are newer than txg, adding what each freed of blocks
+ * born up to txg. *last_deadlist: of the dataset whose predecessor is at or before txg.
  */
-static int walk_back(struct dsl_dataset *new, uint64_t txg, struct dsl_space *sp, uint64_t *last_deadlist)
+static int walk_back(struct dsl_dataset *new, uint64_t txg, struct dsl_space *sp,
+                     uint64_t *last_deadlist)
 {
     struct dsl_dataset_phys at = new->phys;
     uint64_t prev_txg = UINT64_MAX;
@@ -83,7 +86,8 @@ static int walk_back(struct dsl_dataset *new, uint64_t txg, struct dsl_space *sp
             return err_raise(ZE_BADDSL, "snapshot chain of dataset %llu does not go back in time",
                              (unsigned long long)new->object);
         prev_txg = at.prev_snap_txg;
-        err = dsl_bonus_read(new->dp->mos, at.prev_snap_obj, OBJTYPE_DSL_DATASET, 320, &at, sizeof(at), NULL);
+        err = dsl_bonus_read(new->dp->mos, at.prev_snap_obj, OBJTYPE_DSL_DATASET, 320, &at,
+                             sizeof(at), NULL);
         if (err != 0)
             return err;
     }
@@ -152,23 +156,25 @@ int dsl_space_written_since(struct dsl_dataset *ds, const char *since, uint64_t 
     return dsl_space_written(from, ds, used);
 }
 
-int dsl_space_reclaim(struct dsl_dataset *first, struct dsl_dataset *last, uint64_t *used, uint64_t *comp,
-                      uint64_t *uncomp)
+int dsl_space_reclaim(struct dsl_dataset *first, struct dsl_dataset *last, uint64_t *used,
+                      uint64_t *comp, uint64_t *uncomp)
 {
     struct dsl_space sp = {0};
     uint64_t object = last->phys.next_snap_obj;
     uint64_t newer = UINT64_MAX;
 
     if (!dsl_dataset_is_snapshot(first) || !dsl_dataset_is_snapshot(last) ||
-        first->dir->object != last->dir->object || first->phys.creation_txg > last->phys.creation_txg)
+        first->dir->object != last->dir->object ||
+        first->phys.creation_txg > last->phys.creation_txg)
         return err_raise(ZE_INVAL, "not a range of snapshots of one dataset");
     while (object != first->object) {
         struct dsl_dataset_phys at;
-        int err = dsl_bonus_read(first->dp->mos, object, OBJTYPE_DSL_DATASET, 320, &at, sizeof(at), NULL);
+        int err =
+            dsl_bonus_read(first->dp->mos, object, OBJTYPE_DSL_DATASET, 320, &at, sizeof(at), NULL);
 
         if (err == 0)
-            err = dsl_deadlist_space_range(first->dp, at.deadlist_obj, first->phys.prev_snap_txg, UINT64_MAX,
-                                           &sp);
+            err = dsl_deadlist_space_range(first->dp, at.deadlist_obj, first->phys.prev_snap_txg,
+                                           UINT64_MAX, &sp);
         if (err != 0)
             return err;
         if (at.prev_snap_txg >= newer || at.prev_snap_obj == 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The native dataset properties as data (format/dsl.md 10.1, 10.2): number, name, column header, kind, default,
- * where they apply, and the names of index values. Callers: dsl_prop*.c, cli/ (formatting and usage texts),
- * service/. Pure data; no locks.
+ * The native dataset properties as data (format/dsl.md 10.1, 10.2): number, name, column header,
+ * kind, default, where they apply, and the names of index values. Callers: dsl_prop*.c, cli/
+ * (formatting and usage texts), service/. Pure data; no locks.
  */
 #ifndef ZUSE_DSL_PROP_TABLE_H
 #define ZUSE_DSL_PROP_TABLE_H
@@ -22,10 +22,10 @@ enum prop_attr {
 };
 
 enum prop_types { /* dataset types a property applies to */
-    PROP_ON_FS = 1,
-    PROP_ON_SNAP = 2,
-    PROP_ON_VOL = 4,
-    PROP_ON_BOOKMARK = 16, /* as enum dataset_kind */
+                  PROP_ON_FS = 1,
+                  PROP_ON_SNAP = 2,
+                  PROP_ON_VOL = 4,
+                  PROP_ON_BOOKMARK = 16, /* as enum dataset_kind */
 };
 
 /* How a number is shown (format/dsl.md 11). */
@@ -42,7 +42,7 @@ enum prop_format {
 struct prop_index {
     const char *name; /* NULL ends the table */
     uint64_t value;
-    bool alias;       /* accepted on input, never displayed */
+    bool alias; /* accepted on input, never displayed */
 };
 
 struct prop_def {
@@ -61,7 +61,7 @@ struct prop_def {
 };
 
 size_t prop_table_count(void);
-const struct prop_def *prop_table_at(size_t i); /* by id */
+const struct prop_def *prop_table_at(size_t i);     /* by id */
 const struct prop_def *prop_find(const char *name); /* exact name */
 /* Name or lower-case column header, as commands accept it. */
 const struct prop_def *prop_find_alias(const char *name);

@@ -66,7 +66,8 @@ int resume_token_decode(const char *token, struct nvlist **out)
         sscanf(token, "%" SCNu64 "-%" SCNx64 "-%" SCNx64 "-", &version, &sum, &packed_len) != 3)
         return err_raise(ZE_BADSTREAM, "resume token is corrupt (invalid format)");
     if (version != 1)
-        return err_raise(ZE_BADSTREAM, "resume token is corrupt (invalid version %" PRIu64 ")", version);
+        return err_raise(ZE_BADSTREAM, "resume token is corrupt (invalid version %" PRIu64 ")",
+                         version);
     n = strlen(++hex) / 2;
     small = mem_zalloc(n + 1);
     if (small == NULL)
@@ -124,7 +125,8 @@ static int copy_array(struct zap *zap, const char *key, struct nvlist *nv, const
     if (err != 0)
         return err;
     if (size != 8 || n > 8192 || (v = mem_calloc(n + 1, 8)) == NULL)
-        return err_raise(ZE_BADDSL, "%s: %llu integers of %u bytes", key, (unsigned long long)n, size);
+        return err_raise(ZE_BADDSL, "%s: %llu integers of %u bytes", key, (unsigned long long)n,
+                         size);
     err = zap_lookup(zap, key, 8, n, v, NULL);
     return err != 0 ? err : nvlist_add_u64_array(nv, name, v, n);
 }
@@ -149,8 +151,9 @@ static int token_list(struct zap *zap, struct nvlist *nv)
     err = err != 0 ? err : copy_flag(zap, "com.delphix:resume_compressok", nv, "compressok");
     err = err != 0 ? err : copy_flag(zap, "com.datto:resume_rawok", nv, "rawok");
     err = err != 0 ? err : copy_array(zap, "com.delphix:redacted_datasets", nv, "redact_snaps");
-    return err != 0 ? err
-                    : copy_array(zap, "com.delphix:resume_redact_book_snaps", nv, "book_redact_snaps");
+    return err != 0
+               ? err
+               : copy_array(zap, "com.delphix:resume_redact_book_snaps", nv, "book_redact_snaps");
 }
 
 static int token_of(struct dsl_pool *dp, uint64_t dsobj, char **token)

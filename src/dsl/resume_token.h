@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The token that names an interrupted receive (format/send.md, "11.2 Token"). Callers: dsl properties, stream/, the
- * `zstream token` command.
+ * The token that names an interrupted receive (format/send.md, "11.2 Token"). Callers: dsl
+ * properties, stream/, the `zstream token` command.
  */
 #ifndef ZUSE_DSL_RESUME_TOKEN_H
 #define ZUSE_DSL_RESUME_TOKEN_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A file system through FUSE: each request is one call into zpl/. Round trips are what costs: entries,
- * attributes and absent names are cached by the kernel for a day, file data stays in its page cache, and
- * open and opendir are answered so that they are never asked again.
+ * A file system through FUSE: each request is one call into zpl/. Round trips are what costs:
+ * entries, attributes and absent names are cached by the kernel for a day, file data stays in its
+ * page cache, and open and opendir are answered so that they are never asked again.
  */
 #include "fuse/fuse_impl.h"
 
@@ -29,8 +29,8 @@ static struct zpl_node *zpl_node_of(fuse_req_t req, fuse_ino_t ino)
 }
 
 /*
- * Inode numbers must differ between the file system and the snapshots that are reached through .zfs, or
- * programs would take a file and its older self for hard links.
+ * Inode numbers must differ between the file system and the snapshots that are reached through
+ * .zfs, or programs would take a file and its older self for hard links.
  */
 static uint64_t shown_ino(const struct fuse_mount *m, struct zpl_node *n)
 {
@@ -177,7 +177,8 @@ struct dir_filler {
 static int add_plain(struct dir_filler *d, const struct zpl_dirent *e)
 {
     struct stat st = {.st_ino = e->object, .st_mode = (mode_t)e->type << 12};
-    size_t size = fuse_add_direntry(d->req, d->buf + d->used, d->len - d->used, e->name, &st, (off_t)e->next);
+    size_t size =
+        fuse_add_direntry(d->req, d->buf + d->used, d->len - d->used, e->name, &st, (off_t)e->next);
 
     if (size > d->len - d->used)
         return 1;
@@ -197,7 +198,8 @@ static int add_plus(struct dir_filler *d, const struct zpl_dirent *e)
     if (strcmp(e->name, ".") != 0 && strcmp(e->name, "..") != 0 && !zpl_is_ctldir(d->dir) &&
         zpl_lookup(d->dir, e->name, &n) == 0 && fill_entry(d->m, n, &p) != 0)
         memset(&p, 0, sizeof(p));
-    (void)fuse_add_direntry_plus(d->req, d->buf + d->used, d->len - d->used, e->name, &p, (off_t)e->next);
+    (void)fuse_add_direntry_plus(d->req, d->buf + d->used, d->len - d->used, e->name, &p,
+                                 (off_t)e->next);
     d->used += size;
     return 0;
 }
@@ -225,12 +227,14 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, bool pl
         fuse_reply_buf(req, buf, d.used);
 }
 
-static void fs_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+static void fs_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+                       struct fuse_file_info *fi)
 {
     list(req, ino, size, off, false);
 }
 
-static void fs_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+static void fs_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+                           struct fuse_file_info *fi)
 {
     list(req, ino, size, off, true);
 }
@@ -289,7 +293,8 @@ static void reply_copied(fuse_req_t req, struct zpl_node *n, size_t size, off_t 
 }
 
 /* Whole cached blocks go to the kernel from where they are. */
-static void fs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+static void fs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+                    struct fuse_file_info *fi)
 {
     struct zpl_node *n = zpl_node_of(req, ino);
     struct iovec iov[PIN_MAX_BLOCKS];
@@ -314,7 +319,8 @@ static void fs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, stru
         dmu_unpin(pin);
 }
 
-static void fs_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi)
+static void fs_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
+                     struct fuse_file_info *fi)
 {
     uint64_t at = (uint64_t)off;
     int err;
@@ -380,8 +386,9 @@ static void fs_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t
 {
     char *buf AUTO_FREE = size != 0 ? malloc(size) : NULL;
     size_t need = 0;
-    int err = size != 0 && buf == NULL ? ZE_NOMEM
-                                       : zpl_getxattr(zpl_node_of(req, ino), name, buf, size, &need);
+    int err = size != 0 && buf == NULL
+                  ? ZE_NOMEM
+                  : zpl_getxattr(zpl_node_of(req, ino), name, buf, size, &need);
 
     reply_xattr(req, err, buf, size, need);
 }
@@ -390,7 +397,8 @@ static void fs_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
     char *buf AUTO_FREE = size != 0 ? malloc(size) : NULL;
     size_t need = 0;
-    int err = size != 0 && buf == NULL ? ZE_NOMEM : zpl_listxattr(zpl_node_of(req, ino), buf, size, &need);
+    int err = size != 0 && buf == NULL ? ZE_NOMEM
+                                       : zpl_listxattr(zpl_node_of(req, ino), buf, size, &need);
 
     reply_xattr(req, err, buf, size, need);
 }
@@ -454,8 +462,8 @@ static void close_fs(struct fuse_mount *m)
     zpl_unmount(m->z);
 }
 
-int fuse_mount_fs(struct zpl *z, const struct fuse_mount_options *opt, void (*gone)(void *arg), void *arg,
-                  struct fuse_mount **out)
+int fuse_mount_fs(struct zpl *z, const struct fuse_mount_options *opt, void (*gone)(void *arg),
+                  void *arg, struct fuse_mount **out)
 {
     struct fuse_mount *m = mem_zalloc(sizeof(*m));
     int err;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Inside of fuse/: a running session, and the table of nodes the kernel knows. Only fuse/ includes this.
+ * Inside of fuse/: a running session, and the table of nodes the kernel knows. Only fuse/ includes
+ * this.
  *
- * A node number the kernel uses is the address of a fuse_node; one exists for each zpl_node the kernel holds, counted by its
- * lookups. The table makes hard links meet in one number.
+ * A node number the kernel uses is the address of a fuse_node; one exists for each zpl_node the
+ * kernel holds, counted by its lookups. The table makes hard links meet in one number.
  */
 #ifndef ZUSE_FUSE_FUSE_IMPL_H
 #define ZUSE_FUSE_FUSE_IMPL_H

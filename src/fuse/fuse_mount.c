@@ -62,10 +62,11 @@ static int append_escaped(char **opts, const char *key, const char *value)
 
 static int option_text(const struct fuse_mount_options *o, bool default_permissions, char **out)
 {
-    char *opts = mem_printf("ro,subtype=zuse%s%s%s%s%s%s", default_permissions ? ",default_permissions" : "",
-                            o->allow_other ? ",allow_other" : "", o->exec ? "" : ",noexec",
-                            geteuid() == 0 && o->suid ? ",suid" : ",nosuid",
-                            geteuid() == 0 && o->dev ? ",dev" : ",nodev", o->atime ? "" : ",noatime");
+    char *opts =
+        mem_printf("ro,subtype=zuse%s%s%s%s%s%s", default_permissions ? ",default_permissions" : "",
+                   o->allow_other ? ",allow_other" : "", o->exec ? "" : ",noexec",
+                   geteuid() == 0 && o->suid ? ",suid" : ",nosuid",
+                   geteuid() == 0 && o->dev ? ",dev" : ",nodev", o->atime ? "" : ",noatime");
     int err = opts == NULL ? ZE_NOMEM : append_escaped(&opts, "fsname=", o->source);
 
     if (err == 0 && o->extra != NULL && o->extra[0] != '\0') {
@@ -132,7 +133,8 @@ void fuse_mount_reap(struct fuse_mount *m)
     free_mount(m);
 }
 
-/* The kernel ends the session when the mount goes; a busy one is only detached when that is asked for. */
+/* The kernel ends the session when the mount goes; a busy one is only detached when that is asked
+ * for. */
 int fuse_mount_stop(struct fuse_mount *m, bool lazy)
 {
     m->stopping = true;

@@ -3,15 +3,15 @@
 #include "base/err.h"
 #include "fuse/fuse_mount.h"
 
-int fuse_mount_fs(struct zpl *z, const struct fuse_mount_options *opt, void (*gone)(void *arg), void *arg,
-                  struct fuse_mount **out)
+int fuse_mount_fs(struct zpl *z, const struct fuse_mount_options *opt, void (*gone)(void *arg),
+                  void *arg, struct fuse_mount **out)
 {
     zpl_unmount(z);
     return err_raise(ZE_NOTSUP, "this build has no FUSE support");
 }
 
-int fuse_mount_volumes(struct dsl_pool *dp, const struct fuse_mount_options *opt, void (*gone)(void *arg),
-                       void *arg, struct fuse_mount **out)
+int fuse_mount_volumes(struct dsl_pool *dp, const struct fuse_mount_options *opt,
+                       void (*gone)(void *arg), void *arg, struct fuse_mount **out)
 {
     return err_raise(ZE_NOTSUP, "this build has no FUSE support");
 }
@@ -21,9 +21,7 @@ int fuse_mount_stop(struct fuse_mount *m, bool lazy)
     return 0;
 }
 
-void fuse_mount_reap(struct fuse_mount *m)
-{
-}
+void fuse_mount_reap(struct fuse_mount *m) {}
 
 const char *fuse_mount_point(const struct fuse_mount *m)
 {

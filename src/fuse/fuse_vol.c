@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Volumes as files. The tree is the dataset tree: a directory for each dataset that has children, a regular file for
- * each volume and, beside it, NAME@SNAP for its snapshots. Node numbers are dataset objects (bit 63: the
- * directory of that dataset). Loop devices and qemu read these files.
+ * Volumes as files. The tree is the dataset tree: a directory for each dataset that has children, a
+ * regular file for each volume and, beside it, NAME@SNAP for its snapshots. Node numbers are
+ * dataset objects (bit 63: the directory of that dataset). Loop devices and qemu read these files.
  */
 #include "fuse/fuse_impl.h"
 
@@ -67,7 +67,8 @@ static void vol_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
         dsl_dataset_name(dir, parent_name);
         dsl_dataset_rele(dir);
         snprintf(full, sizeof(full), "%s/%s", parent_name, name);
-        err = strlen(name) >= DATASET_NAME_MAX ? ZE_NAMETOOLONG : dsl_dataset_hold(m->dp, full, &ds);
+        err =
+            strlen(name) >= DATASET_NAME_MAX ? ZE_NAMETOOLONG : dsl_dataset_hold(m->dp, full, &ds);
     }
     if (err == 0) {
         bool vol = is_volume(ds);
@@ -154,9 +155,11 @@ static int vol_add_child(void *arg, const char *name, uint64_t dsobj)
     return err;
 }
 
-static void vol_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+static void vol_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+                        struct fuse_file_info *fi)
 {
-    struct vol_lister l = {.req = req, .m = fuse_req_userdata(req), .len = size, .skip = (uint64_t)off};
+    struct vol_lister l = {
+        .req = req, .m = fuse_req_userdata(req), .len = size, .skip = (uint64_t)off};
     char *buf AUTO_FREE = malloc(size);
     struct dsl_dataset *ds;
     int err = buf == NULL ? ZE_NOMEM : hold_ino(l.m, ino, &ds);
@@ -207,7 +210,8 @@ static void vol_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *f
     fuse_reply_err(req, 0);
 }
 
-static void vol_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+static void vol_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+                     struct fuse_file_info *fi)
 {
     struct zvol *v = (struct zvol *)(uintptr_t)fi->fh;
     uint64_t at = (uint64_t)off;
@@ -221,7 +225,8 @@ static void vol_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, str
         fuse_reply_buf(req, buf, len);
 }
 
-static void vol_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi)
+static void vol_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
+                      struct fuse_file_info *fi)
 {
     uint64_t at = (uint64_t)off;
     int err = whence == SEEK_DATA || whence == SEEK_HOLE
@@ -253,8 +258,8 @@ static const struct fuse_lowlevel_ops vol_ops = {
     .lseek = vol_lseek,
 };
 
-int fuse_mount_volumes(struct dsl_pool *dp, const struct fuse_mount_options *opt, void (*gone)(void *arg),
-                       void *arg, struct fuse_mount **out)
+int fuse_mount_volumes(struct dsl_pool *dp, const struct fuse_mount_options *opt,
+                       void (*gone)(void *arg), void *arg, struct fuse_mount **out)
 {
     struct fuse_mount *m = mem_zalloc(sizeof(*m));
     int err;

@@ -150,8 +150,8 @@ void zuse_close(struct zuse *z)
 
 /* ---- calls ---- */
 
-static int call_local(struct zuse *z, const char *op, const struct nvlist *args, struct nvlist **result,
-                      const struct zuse_callbacks *cb)
+static int call_local(struct zuse *z, const char *op, const struct nvlist *args,
+                      struct nvlist **result, const struct zuse_callbacks *cb)
 {
     struct op_context ctx = {.uid = geteuid(), .gid = getegid(), .privileged = true, .fd = -1};
     int err;
@@ -188,7 +188,8 @@ static void give_progress(const struct zuse_callbacks *cb, const struct nvlist *
                      nvlist_u64(body, "total", 0), nvlist_string(body, "unit", ""));
 }
 
-/* Read messages until the final reply; once the caller has enough, say so and pass over the rest. */
+/* Read messages until the final reply; once the caller has enough, say so and pass over the rest.
+ */
 static int await(struct zuse *z, struct nvlist **result, const struct zuse_callbacks *cb)
 {
     bool cancelled = false;
@@ -212,15 +213,16 @@ static int await(struct zuse *z, struct nvlist **result, const struct zuse_callb
         if (msg.type == PROTO_ITEM && cb != NULL && cb->item != NULL && !cancelled)
             enough = cb->item(cb->arg, msg.body) != 0;
         nvlist_free(msg.body);
-        if (!cancelled && (enough || (cb != NULL && cb->cancelled != NULL && cb->cancelled(cb->arg)))) {
+        if (!cancelled &&
+            (enough || (cb != NULL && cb->cancelled != NULL && cb->cancelled(cb->arg)))) {
             cancelled = true;
             (void)proto_send(z->sock, PROTO_CANCEL, z->last_id, NULL, -1);
         }
     }
 }
 
-static int call_remote(struct zuse *z, const char *op, const struct nvlist *args, struct nvlist **result,
-                       const struct zuse_callbacks *cb)
+static int call_remote(struct zuse *z, const char *op, const struct nvlist *args,
+                       struct nvlist **result, const struct zuse_callbacks *cb)
 {
     AUTO_NVLIST struct nvlist *request = NULL;
     int err = nvlist_create(&request);
@@ -228,7 +230,9 @@ static int call_remote(struct zuse *z, const char *op, const struct nvlist *args
     err = err != 0 ? err : nvlist_add_string(request, "op", op);
     if (err == 0 && args != NULL)
         err = nvlist_add_nvlist(request, "args", args);
-    err = err != 0 ? err : proto_send(z->sock, PROTO_REQUEST, ++z->last_id, request, cb != NULL ? cb->fd : -1);
+    err = err != 0
+              ? err
+              : proto_send(z->sock, PROTO_REQUEST, ++z->last_id, request, cb != NULL ? cb->fd : -1);
     if (err != 0)
         return fail(z, err, err_detail());
     return await(z, result, cb);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Which datasets are mounted where, mounting by properties and options (format/zpl-zil.md, "17 Mounting"). */
+/* Which datasets are mounted where, mounting by properties and options (format/zpl-zil.md, "17
+ * Mounting"). */
 #include "service/service_impl.h"
 
 #include <dirent.h>
@@ -45,7 +46,8 @@ static void free_entry(struct svc_mount *m)
     free(m);
 }
 
-/* On a thread of the mount: someone ran umount(8). The entry is freed by the next one who takes the list. */
+/* On a thread of the mount: someone ran umount(8). The entry is freed by the next one who takes the
+ * list. */
 static void mount_is_gone(void *arg)
 {
     struct svc_mount *m = arg;
@@ -85,14 +87,14 @@ static const struct {
     const char *option, *prop;
     uint64_t value;
 } option_table[] = {
-    {"ro", "readonly", 1},       {"rw", "readonly", 0},      {"atime", "atime", 1},
-    {"noatime", "atime", 0},     {"relatime", "relatime", 1}, {"norelatime", "relatime", 0},
-    {"strictatime", "relatime", 0}, {"dev", "devices", 1},   {"nodev", "devices", 0},
-    {"devices", "devices", 1},   {"nodevices", "devices", 0}, {"exec", "exec", 1},
-    {"noexec", "exec", 0},       {"suid", "setuid", 1},      {"nosuid", "setuid", 0},
-    {"setuid", "setuid", 1},     {"nosetuid", "setuid", 0},  {"xattr", "xattr", 2},
-    {"saxattr", "xattr", 2},     {"dirxattr", "xattr", 1},   {"noxattr", "xattr", 0},
-    {"mand", "nbmand", 1},       {"nomand", "nbmand", 0},
+    {"ro", "readonly", 1},          {"rw", "readonly", 0},       {"atime", "atime", 1},
+    {"noatime", "atime", 0},        {"relatime", "relatime", 1}, {"norelatime", "relatime", 0},
+    {"strictatime", "relatime", 0}, {"dev", "devices", 1},       {"nodev", "devices", 0},
+    {"devices", "devices", 1},      {"nodevices", "devices", 0}, {"exec", "exec", 1},
+    {"noexec", "exec", 0},          {"suid", "setuid", 1},       {"nosuid", "setuid", 0},
+    {"setuid", "setuid", 1},        {"nosetuid", "setuid", 0},   {"xattr", "xattr", 2},
+    {"saxattr", "xattr", 2},        {"dirxattr", "xattr", 1},    {"noxattr", "xattr", 0},
+    {"mand", "nbmand", 1},          {"nomand", "nbmand", 0},
 };
 
 /* Unknown options are passed over, as mount -s would. */
@@ -117,7 +119,8 @@ static int parse_options(const char *text, struct nvlist **out)
     return err;
 }
 
-static bool setting(struct dsl_dataset *ds, const struct nvlist *options, const char *prop, uint64_t dflt)
+static bool setting(struct dsl_dataset *ds, const struct nvlist *options, const char *prop,
+                    uint64_t dflt)
 {
     uint64_t v = dflt;
 
@@ -125,7 +128,8 @@ static bool setting(struct dsl_dataset *ds, const struct nvlist *options, const 
     return nvlist_u64(options, prop, v) != 0;
 }
 
-static void fill_options(struct dsl_dataset *ds, const struct nvlist *options, struct fuse_mount_options *o)
+static void fill_options(struct dsl_dataset *ds, const struct nvlist *options,
+                         struct fuse_mount_options *o)
 {
     uint64_t acltype = ACLTYPE_OFF;
 
@@ -214,8 +218,8 @@ static int find_mountpoint(struct dsl_dataset *ds, const struct mount_request *r
     return *out == NULL ? ZE_NOMEM : 0;
 }
 
-static int check_mountable(struct service *s, struct pool *pool, struct dsl_dataset *ds, const char *name,
-                           const struct mount_request *req)
+static int check_mountable(struct service *s, struct pool *pool, struct dsl_dataset *ds,
+                           const char *name, const struct mount_request *req)
 {
     uint64_t canmount = CANMOUNT_ON, redacted = 0;
 
@@ -235,14 +239,16 @@ static int check_mountable(struct service *s, struct pool *pool, struct dsl_data
     return 0;
 }
 
-static int start(struct service *s, struct svc_mount *m, struct dsl_dataset *ds, const struct mount_request *req)
+static int start(struct service *s, struct svc_mount *m, struct dsl_dataset *ds,
+                 const struct mount_request *req)
 {
     struct fuse_mount_options o = {.mountpoint = m->mountpoint, .source = m->dataset};
     struct zpl *z;
     int err = parse_options(req->options, &m->options);
 
     err = err != 0 ? err : make_dir(m->mountpoint, &m->made_dir);
-    if (err == 0 && !req->overlay && !setting(ds, NULL, "overlay", 1) && !dir_is_empty(m->mountpoint))
+    if (err == 0 && !req->overlay && !setting(ds, NULL, "overlay", 1) &&
+        !dir_is_empty(m->mountpoint))
         err = err_raise(ZE_NOTEMPTY, "directory is not empty");
     err = err != 0 ? err : zpl_mount(ds, snapdir_flags(ds), &z);
     if (err != 0)
@@ -251,7 +257,8 @@ static int start(struct service *s, struct svc_mount *m, struct dsl_dataset *ds,
     return fuse_mount_fs(z, &o, mount_is_gone, m, &m->fuse);
 }
 
-int mounts_add(struct service *s, struct pool *pool, struct dsl_dataset *ds, const struct mount_request *req)
+int mounts_add(struct service *s, struct pool *pool, struct dsl_dataset *ds,
+               const struct mount_request *req)
 {
     struct svc_mount *m;
     char name[DATASET_NAME_MAX];
@@ -382,7 +389,8 @@ bool mounts_override(struct service *s, const char *dataset, const char *prop, u
     return m != NULL && nvlist_lookup_u64(m->options, prop, value) == 0;
 }
 
-int mounts_each(struct service *s, int (*fn)(void *arg, const char *dataset, const char *mountpoint), void *arg)
+int mounts_each(struct service *s,
+                int (*fn)(void *arg, const char *dataset, const char *mountpoint), void *arg)
 {
     struct {
         char *dataset, *point;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Operations on datasets that only look: listing with properties, holds, delegation, space by user. */
+/* Operations on datasets that only look: listing with properties, holds, delegation, space by user.
+ */
 #include "service/service_impl.h"
 
 #include <stdlib.h>
@@ -20,8 +21,8 @@ struct lister {
     bool all_props;
 };
 
-static int add_identity(struct nvlist *item, struct pool *pool, const char *name, struct dsl_dataset *ds,
-                        enum dataset_kind kind)
+static int add_identity(struct nvlist *item, struct pool *pool, const char *name,
+                        struct dsl_dataset *ds, enum dataset_kind kind)
 {
     const struct dsl_dataset_phys *phys = dsl_dataset_phys(ds);
     int err = nvlist_add_string(item, "name", name);
@@ -46,8 +47,8 @@ static bool wants(const struct lister *l, const char *prop)
 /* Mount options given by hand show as temporary values of their properties. */
 static int overlay_temporary(struct lister *l, const char *name, struct nvlist *props)
 {
-    static const char *const overridable[] = {"atime",    "relatime", "devices", "exec",
-                                              "setuid",   "readonly", "xattr",   "nbmand"};
+    static const char *const overridable[] = {"atime",  "relatime", "devices", "exec",
+                                              "setuid", "readonly", "xattr",   "nbmand"};
     int err = 0;
 
     for (size_t i = 0; err == 0 && i < array_len(overridable); i++) {
@@ -85,8 +86,8 @@ static int force_readonly(struct lister *l, struct nvlist *props)
     return err != 0 ? err : nvlist_add_string(entry, "source", "$temporary");
 }
 
-static int add_props(struct lister *l, const char *name, struct dsl_dataset *ds, enum dataset_kind kind,
-                     struct nvlist *item)
+static int add_props(struct lister *l, const char *name, struct dsl_dataset *ds,
+                     enum dataset_kind kind, struct nvlist *item)
 {
     struct nvlist *props;
     int err = dsl_props_get(ds, l->all_props ? NULL : l->props, l->nprops, &props);
@@ -224,7 +225,8 @@ static int list_root(struct lister *l, const char *name)
     char head[DATASET_NAME_MAX];
     int err;
 
-    snprintf(head, sizeof(head), "%.*s", hash != NULL ? (int)(hash - name) : (int)strlen(name), name);
+    snprintf(head, sizeof(head), "%.*s", hash != NULL ? (int)(hash - name) : (int)strlen(name),
+             name);
     err = service_dataset_hold(l->s, head, &pool, &ds);
     if (err != 0)
         return err;
@@ -340,7 +342,8 @@ static int holds_of(struct service *s, struct op_context *ctx, const char *name,
     return holds_below(&(struct recursive_holds){ctx, pool, at + 1}, fs);
 }
 
-static int op_holds(struct service *s, struct op_context *ctx, const struct nvlist *args, struct nvlist *result)
+static int op_holds(struct service *s, struct op_context *ctx, const struct nvlist *args,
+                    struct nvlist *result)
 {
     const char *const *names;
     size_t n;
@@ -369,8 +372,8 @@ static int op_deleg_get(struct service *s, struct op_context *ctx, const struct 
     return err != 0 ? err : nvlist_merge(result, all);
 }
 
-static int emit_owner(void *arg, const char *who, uint64_t id, uint64_t used, uint64_t quota, uint64_t objused,
-                      uint64_t objquota)
+static int emit_owner(void *arg, const char *who, uint64_t id, uint64_t used, uint64_t quota,
+                      uint64_t objused, uint64_t objquota)
 {
     AUTO_NVLIST struct nvlist *item = NULL;
     int err = nvlist_create(&item);
@@ -420,7 +423,8 @@ static int emit_change(void *arg, const struct diff_change *c)
     return err != 0 ? err : op_item(arg, item);
 }
 
-static int op_diff(struct service *s, struct op_context *ctx, const struct nvlist *args, struct nvlist *result)
+static int op_diff(struct service *s, struct op_context *ctx, const struct nvlist *args,
+                   struct nvlist *result)
 {
     AUTO_POOL struct pool *pool = NULL, *to_pool = NULL;
     AUTO_DS struct dsl_dataset *from = NULL, *to = NULL;
@@ -442,8 +446,10 @@ static int op_diff(struct service *s, struct op_context *ctx, const struct nvlis
 }
 
 const struct op ops_dataset[] = {
-    {"dataset_list", op_dataset_list, OP_READ}, {"holds", op_holds, OP_READ},
-    {"deleg_get", op_deleg_get, OP_READ},       {"userspace", op_userspace, OP_READ},
+    {"dataset_list", op_dataset_list, OP_READ},
+    {"holds", op_holds, OP_READ},
+    {"deleg_get", op_deleg_get, OP_READ},
+    {"userspace", op_userspace, OP_READ},
     {"diff", op_diff, OP_READ}, /* checks delegation itself */
     {NULL, NULL, 0},
 };

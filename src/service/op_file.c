@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Operations on files without a mount: list, stat, read. `zuse ls`, `cat`, `cp` and `tar` are made of them. Paths are
- * relative to the dataset's root; ".." and ".zfs" work as on a mount. Symbolic links are not followed.
+ * Operations on files without a mount: list, stat, read. `zuse ls`, `cat`, `cp` and `tar` are made
+ * of them. Paths are relative to the dataset's root; ".." and ".zfs" work as on a mount. Symbolic
+ * links are not followed.
  */
 #include "service/service_impl.h"
 
@@ -255,7 +256,8 @@ struct source {
 static int source_read(const struct source *src, uint64_t off, void *buf, size_t len)
 {
     size_t got = len;
-    int err = src->n != NULL ? zpl_read(src->n, off, buf, len, &got) : zvol_read(src->v, off, buf, len);
+    int err =
+        src->n != NULL ? zpl_read(src->n, off, buf, len, &got) : zvol_read(src->v, off, buf, len);
 
     if (err == 0 && got != len)
         err = err_raise(ZE_IO, "short read at %llu", (unsigned long long)off);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Operations: load and unload encryption keys. The caller brings the key's text or bytes ("key"); without it
- * the key is read from keylocation, if that is a file. Prompting is the command's.
+ * Operations: load and unload encryption keys. The caller brings the key's text or bytes ("key");
+ * without it the key is read from keylocation, if that is a file. Prompting is the command's.
  */
 #include "service/service_impl.h"
 
@@ -123,8 +123,8 @@ static int key_pool(void *arg, struct pool *pool)
     return err != 0 ? err : key_tree(w, root);
 }
 
-static int run(struct service *s, struct op_context *ctx, const struct nvlist *args, struct nvlist *result,
-               bool unload)
+static int run(struct service *s, struct op_context *ctx, const struct nvlist *args,
+               struct nvlist *result, bool unload)
 {
     AUTO_POOL struct pool *pool = NULL;
     AUTO_DS struct dsl_dataset *ds = NULL;
@@ -153,7 +153,8 @@ static int run(struct service *s, struct op_context *ctx, const struct nvlist *a
     return err != 0 ? err : nvlist_add_u64(result, "attempted", w.attempted);
 }
 
-static int op_load_key(struct service *s, struct op_context *ctx, const struct nvlist *args, struct nvlist *result)
+static int op_load_key(struct service *s, struct op_context *ctx, const struct nvlist *args,
+                       struct nvlist *result)
 {
     return run(s, ctx, args, result, false);
 }

@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-static int mount_one(struct service *s, const char *name, const struct nvlist *args, uint64_t *mounted)
+static int mount_one(struct service *s, const char *name, const struct nvlist *args,
+                     uint64_t *mounted)
 {
     AUTO_POOL struct pool *pool = NULL;
     AUTO_DS struct dsl_dataset *ds = NULL;
@@ -58,7 +59,8 @@ static int mount_tree(struct below *b, const char *name)
     return err != 0 ? err : dsl_children_each(ds, false, mount_child, b);
 }
 
-static int op_mount(struct service *s, struct op_context *ctx, const struct nvlist *args, struct nvlist *result)
+static int op_mount(struct service *s, struct op_context *ctx, const struct nvlist *args,
+                    struct nvlist *result)
 {
     const char *name = nvlist_string(args, "dataset", NULL);
     AUTO_POOL struct pool *pool = NULL;
@@ -76,7 +78,8 @@ static int op_mount(struct service *s, struct op_context *ctx, const struct nvli
     return err != 0 ? err : nvlist_add_u64(result, "mounted", mounted);
 }
 
-static int op_unmount(struct service *s, struct op_context *ctx, const struct nvlist *args, struct nvlist *result)
+static int op_unmount(struct service *s, struct op_context *ctx, const struct nvlist *args,
+                      struct nvlist *result)
 {
     const char *name = nvlist_string(args, "dataset", NULL);
     const char *point = nvlist_string(args, "mountpoint", NULL);

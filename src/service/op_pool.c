@@ -21,7 +21,8 @@
 
 /* ---- finding ---- */
 
-static int find_candidates(struct service *s, const struct nvlist *args, struct pool_candidates **out)
+static int find_candidates(struct service *s, const struct nvlist *args,
+                           struct pool_candidates **out)
 {
     const char *cachefile = nvlist_string(args, "cachefile", NULL);
     struct pool_scan_args sa = {0};
@@ -81,11 +82,16 @@ static unsigned import_flags(const struct nvlist *args)
         const char *name;
         unsigned flag;
     } rows[] = {
-        {"force", POOL_IMPORT_FORCE},         {"missing_log", POOL_IMPORT_MISSING_LOG},
-        {"temp_name", POOL_IMPORT_TEMP_NAME}, {"checkpoint", POOL_IMPORT_CHECKPOINT},
-        {"rewind", POOL_IMPORT_REWIND},       {"extreme", POOL_IMPORT_EXTREME},
-        {"dry_run", POOL_IMPORT_TRY},         {"destroyed", POOL_IMPORT_DESTROYED},
-        {"skip_mmp", POOL_IMPORT_SKIP_MMP},   {"no_excl", POOL_IMPORT_NO_EXCL},
+        {"force", POOL_IMPORT_FORCE},
+        {"missing_log", POOL_IMPORT_MISSING_LOG},
+        {"temp_name", POOL_IMPORT_TEMP_NAME},
+        {"checkpoint", POOL_IMPORT_CHECKPOINT},
+        {"rewind", POOL_IMPORT_REWIND},
+        {"extreme", POOL_IMPORT_EXTREME},
+        {"dry_run", POOL_IMPORT_TRY},
+        {"destroyed", POOL_IMPORT_DESTROYED},
+        {"skip_mmp", POOL_IMPORT_SKIP_MMP},
+        {"no_excl", POOL_IMPORT_NO_EXCL},
         {"missing_tops", POOL_IMPORT_MISSING_TOPS},
     };
     unsigned flags = POOL_IMPORT_READONLY | POOL_IMPORT_LOAD_SPARES;
@@ -200,8 +206,8 @@ static int run_import(struct service *s, struct op_context *ctx, const struct nv
     return err;
 }
 
-static int finish_import(struct service *s, struct op_context *ctx, struct pool *pool, const struct nvlist *args,
-                         struct nvlist *result)
+static int finish_import(struct service *s, struct op_context *ctx, struct pool *pool,
+                         const struct nvlist *args, struct nvlist *result)
 {
     uint64_t mounted = 0;
     int err = add_pool(s, pool);
@@ -219,7 +225,8 @@ static int finish_import(struct service *s, struct op_context *ctx, struct pool 
     if (err == 0 && nvlist_bool(args, "load_keys", false)) {
         AUTO_NVLIST struct nvlist *key_args = NULL, *key_result = NULL;
 
-        if (nvlist_create(&key_args) == 0 && nvlist_add_string(key_args, "dataset", pool->name) == 0 &&
+        if (nvlist_create(&key_args) == 0 &&
+            nvlist_add_string(key_args, "dataset", pool->name) == 0 &&
             nvlist_add_bool(key_args, "recursive", true) == 0)
             err = service_call(s, ctx, "load_key", key_args, &key_result);
     }
@@ -270,7 +277,8 @@ static void restore_one(struct service *s, const struct nvlist *config)
     err = err != 0 ? err : nvlist_add_nvlist(args, "config", config);
     err = err != 0 ? err : service_call(s, &ctx, "pool_import", args, &result);
     if (err != 0)
-        env_log(s->env, LOGL_ERROR, "cannot import '%s': %s", nvlist_string(config, "name", "?"), err_detail());
+        env_log(s->env, LOGL_ERROR, "cannot import '%s': %s", nvlist_string(config, "name", "?"),
+                err_detail());
 }
 
 void service_restore(struct service *s)
@@ -337,7 +345,8 @@ static int op_pool_export(struct service *s, struct op_context *ctx, const struc
     err = err != 0 ? err : service_pool_hold(s, name, &pool);
     if (err != 0)
         return err;
-    err = mounts_remove_pool(s, pool, nvlist_bool(args, "force", false) || nvlist_bool(args, "hardforce", false));
+    err = mounts_remove_pool(
+        s, pool, nvlist_bool(args, "force", false) || nvlist_bool(args, "hardforce", false));
     p = err == 0 ? begin_export(s, pool) : NULL;
     pool_rele(pool);
     if (err != 0)
@@ -385,7 +394,8 @@ static int list_pool(void *arg, struct pool *pool)
 }
 
 /* Items, one a pool: by name, or all in the order of names. */
-static int each_pool(struct service *s, struct op_context *ctx, const struct nvlist *args, bool with_props)
+static int each_pool(struct service *s, struct op_context *ctx, const struct nvlist *args,
+                     bool with_props)
 {
     struct pool_lister l = {ctx, with_props};
     const char *const *names;
@@ -419,7 +429,8 @@ static int op_pool_config(struct service *s, struct op_context *ctx, const struc
     return each_pool(s, ctx, args, nvlist_bool(args, "props", false));
 }
 
-static int op_pool_get(struct service *s, struct op_context *ctx, const struct nvlist *args, struct nvlist *result)
+static int op_pool_get(struct service *s, struct op_context *ctx, const struct nvlist *args,
+                       struct nvlist *result)
 {
     AUTO_POOL struct pool *pool = NULL;
     AUTO_NVLIST struct nvlist *props = NULL;
@@ -465,7 +476,8 @@ struct error_lister {
     struct pool *pool;
 };
 
-/* "dataset:<0x12>" when the file has no name any more; "<metadata>:<0x3d>" for the MOS (format/pool.md 12.3). */
+/* "dataset:<0x12>" when the file has no name any more; "<metadata>:<0x3d>" for the MOS
+ * (format/pool.md 12.3). */
 static void error_path(struct pool *pool, const struct bookmark *zb, char *buf, size_t len)
 {
     struct dsl_dataset *ds = NULL;
@@ -476,7 +488,8 @@ static void error_path(struct pool *pool, const struct bookmark *zb, char *buf, 
         dsl_dataset_name(ds, name);
     else if (zb->objset != 0)
         snprintf(name, sizeof(name), "<0x%llx>", (unsigned long long)zb->objset);
-    if (ds != NULL && zpl_mount(ds, 0, &z) == 0 && zpl_object_path(z, zb->object, path, sizeof(path)) == 0)
+    if (ds != NULL && zpl_mount(ds, 0, &z) == 0 &&
+        zpl_object_path(z, zb->object, path, sizeof(path)) == 0)
         snprintf(buf, len, "%s:%s", name, path);
     else
         snprintf(buf, len, "%s:<0x%llx>", name, (unsigned long long)zb->object);
@@ -541,7 +554,8 @@ static int op_pool_events(struct service *s, struct op_context *ctx, const struc
     return err == ZE_NOENT ? 0 : err;
 }
 
-static int op_version(struct service *s, struct op_context *ctx, const struct nvlist *args, struct nvlist *result)
+static int op_version(struct service *s, struct op_context *ctx, const struct nvlist *args,
+                      struct nvlist *result)
 {
     return nvlist_add_string(result, "engine", "zuse-" ZUSE_VERSION);
 }
@@ -582,8 +596,9 @@ static int op_labelclear(struct service *s, struct op_context *ctx, const struct
     int err = op_arg_string(args, "device", &path);
 
     err = err != 0 ? err : check_clearable(s, path, nvlist_bool(args, "force", false));
-    err = err != 0 ? err
-                   : s->env->devices->open(s->env, path, DEVICE_OPEN_WRITE | DEVICE_OPEN_EXCL, &dev);
+    err = err != 0
+              ? err
+              : s->env->devices->open(s->env, path, DEVICE_OPEN_WRITE | DEVICE_OPEN_EXCL, &dev);
     if (err != 0)
         return err;
     err = label_clear(dev);

@@ -106,8 +106,10 @@ static int read_all(int sock, uint8_t *data, size_t len, int *fd)
             struct cmsghdr align;
             char buf[CMSG_SPACE(4 * sizeof(int))];
         } control;
-        struct msghdr msg = {
-            .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof(control.buf)};
+        struct msghdr msg = {.msg_iov = &iov,
+                             .msg_iovlen = 1,
+                             .msg_control = control.buf,
+                             .msg_controllen = sizeof(control.buf)};
         ssize_t n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
 
         if (n < 0 && errno == EINTR)

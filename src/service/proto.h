@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Messages on the service socket (docs/service.md, "Transport"). Used by server and client; a message is hostile
- * until decoded. Errors: ZE_PROTO, ZE_NOSERVICE (peer closed), ZE_SYS.
+ * Messages on the service socket (docs/service.md, "Transport"). Used by server and client; a
+ * message is hostile until decoded. Errors: ZE_PROTO, ZE_NOSERVICE (peer closed), ZE_SYS.
  */
 #ifndef ZUSE_SERVICE_PROTO_H
 #define ZUSE_SERVICE_PROTO_H
@@ -26,7 +26,8 @@ int proto_send(int sock, enum proto_type type, uint32_t id, const struct nvlist 
 int proto_receive(int sock, struct proto_message *out);
 /* Is there something to read right now? */
 bool proto_readable(int sock);
-/* Where zused listens: $ZUSE_SOCKET, /run/zuse/zused.sock for root, else $XDG_RUNTIME_DIR/zuse/zused.sock. */
+/* Where zused listens: $ZUSE_SOCKET, /run/zuse/zused.sock for root, else
+ * $XDG_RUNTIME_DIR/zuse/zused.sock. */
 int proto_socket_path(char *buf, size_t len);
 int proto_connect(const char *path, int *sock);
 

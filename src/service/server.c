@@ -51,7 +51,7 @@ struct connection {
     uint32_t groups[MAX_GROUPS];
     size_t ngroups;
     bool privileged;
-    bool broken; /* the peer is gone: operations end at their next part */
+    bool broken;            /* the peer is gone: operations end at their next part */
     struct mutex send_lock; /* RANK_LEAF: messages of several threads of one operation */
 };
 
@@ -72,7 +72,8 @@ static int on_item(void *arg, const struct nvlist *item)
     return send_message(arg, PROTO_ITEM, item);
 }
 
-static void on_progress(void *arg, const char *what, uint64_t done, uint64_t total, const char *unit)
+static void on_progress(void *arg, const char *what, uint64_t done, uint64_t total,
+                        const char *unit)
 {
     AUTO_NVLIST struct nvlist *nv = NULL;
 
@@ -241,7 +242,8 @@ static int make_parent(const char *path)
     return 0;
 }
 
-/* One zused a socket: the lock file says who it is, so a socket left by a dead one can be replaced. */
+/* One zused a socket: the lock file says who it is, so a socket left by a dead one can be replaced.
+ */
 static int take_lock(struct server *sv)
 {
     char path[120];
@@ -318,7 +320,8 @@ static int start_service(struct server *sv, const struct server_options *opt)
 
 static void loop(struct server *sv, unsigned idle_exit)
 {
-    struct pollfd p[2] = {{.fd = sv->listener, .events = POLLIN}, {.fd = sv->signals, .events = POLLIN}};
+    struct pollfd p[2] = {{.fd = sv->listener, .events = POLLIN},
+                          {.fd = sv->signals, .events = POLLIN}};
     unsigned idle = 0;
 
     for (;;) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The zused process: listens, checks peers, runs operations; a thread a connection (at most SERVER_MAX_CLIENTS). */
+/* The zused process: listens, checks peers, runs operations; a thread a connection (at most
+ * SERVER_MAX_CLIENTS). */
 #ifndef ZUSE_SERVICE_SERVER_H
 #define ZUSE_SERVICE_SERVER_H
 
@@ -12,10 +13,11 @@ struct server_options {
     uint64_t cache_limit;    /* bytes, 0 = default */
     unsigned idle_exit;      /* end after this many seconds without pools and clients; 0: never */
     bool verbose;
-    int ready_fd;            /* a byte is written here once requests are accepted; -1: none */
+    int ready_fd; /* a byte is written here once requests are accepted; -1: none */
 };
 
-/* Runs until SIGTERM, SIGINT or idle. 0 or an error. A socket passed by systemd (LISTEN_FDS) is used if there. */
+/* Runs until SIGTERM, SIGINT or idle. 0 or an error. A socket passed by systemd (LISTEN_FDS) is
+ * used if there. */
 int server_run(const struct server_options *opt);
 
 #endif

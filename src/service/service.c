@@ -7,7 +7,8 @@
 
 #include "pool/events.h"
 
-static const struct op *const op_tables[] = {ops_pool, ops_dataset, ops_mount, ops_key, ops_file};
+static const struct op *const op_tables[] = {ops_pool, ops_dataset, ops_mount,
+                                             ops_key,  ops_file,    ops_inspect};
 
 int service_create(struct env *env, const struct service_options *opt, struct service **out)
 {
@@ -83,8 +84,8 @@ static const struct op *find_op(const char *name)
     return NULL;
 }
 
-int service_call(struct service *s, struct op_context *ctx, const char *name, const struct nvlist *args,
-                 struct nvlist **result)
+int service_call(struct service *s, struct op_context *ctx, const char *name,
+                 const struct nvlist *args, struct nvlist **result)
 {
     const struct op *op = find_op(name);
     AUTO_NVLIST struct nvlist *empty = NULL;
@@ -117,7 +118,8 @@ int op_item(struct op_context *ctx, const struct nvlist *item)
     return 0;
 }
 
-void op_progress(struct op_context *ctx, const char *what, uint64_t done, uint64_t total, const char *unit)
+void op_progress(struct op_context *ctx, const char *what, uint64_t done, uint64_t total,
+                 const char *unit)
 {
     if (ctx->progress != NULL)
         ctx->progress(ctx->arg, what, done, total, unit);
@@ -167,7 +169,8 @@ int service_pool_of(struct service *s, const char *dataset, struct pool **out)
     return service_pool_hold(s, name, out);
 }
 
-int service_dataset_hold(struct service *s, const char *name, struct pool **pool, struct dsl_dataset **ds)
+int service_dataset_hold(struct service *s, const char *name, struct pool **pool,
+                         struct dsl_dataset **ds)
 {
     int err = service_pool_of(s, name, pool);
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The service: owns imported pools and mounts, and runs operations. Used by the zused process (server.h) and
- * in-process (zuse_open_local()). Operations run on the caller's thread, several at a time.
+ * The service: owns imported pools and mounts, and runs operations. Used by the zused process
+ * (server.h) and in-process (zuse_open_local()). Operations run on the caller's thread, several at
+ * a time.
  *
- * Locks: s->lock (SERVICE) guards the lists of pools and mounts and is held only to look them up or change them; an
- * operation keeps a pool alive with a counted hold.
+ * Locks: s->lock (SERVICE) guards the lists of pools and mounts and is held only to look them up or
+ * change them; an operation keeps a pool alive with a counted hold.
  */
 #ifndef ZUSE_SERVICE_SERVICE_H
 #define ZUSE_SERVICE_SERVICE_H
@@ -46,7 +47,7 @@ void service_destroy(struct service *s);
 void service_restore(struct service *s);
 bool service_is_idle(struct service *s); /* no pools imported */
 /* Run one operation. *result is a new list (also when empty) unless an error is returned. */
-int service_call(struct service *s, struct op_context *ctx, const char *op, const struct nvlist *args,
-                 struct nvlist **result);
+int service_call(struct service *s, struct op_context *ctx, const char *op,
+                 const struct nvlist *args, struct nvlist **result);
 
 #endif

@@ -64,7 +64,8 @@ const char *fuid_domain(const struct fuid_table *t, uint32_t index)
     struct nvlist *const *list;
     size_t n;
 
-    if (index == 0 || t->nv == NULL || nvlist_lookup_nvlist_array(t->nv, "fuid_nvlist", &list, &n) != 0)
+    if (index == 0 || t->nv == NULL ||
+        nvlist_lookup_nvlist_array(t->nv, "fuid_nvlist", &list, &n) != 0)
         return NULL;
     for (size_t i = 0; i < n; i++) {
         if (nvlist_u64(list[i], "fuid_idx", 0) == index)

@@ -13,14 +13,14 @@
 struct sa_registered {
     uint16_t length; /* 0: variable */
     uint8_t bswap;
-    int8_t known;    /* enum sa_attr, or -1 */
+    int8_t known; /* enum sa_attr, or -1 */
     bool present;
 };
 
 struct sa_layout {
     unsigned count;
-    uint16_t *number; /* attribute numbers in storage order */
-    uint16_t *length; /* registered lengths, for sa_layout_locate() */
+    uint16_t *number;             /* attribute numbers in storage order */
+    uint16_t *length;             /* registered lengths, for sa_layout_locate() */
     int16_t index[SA_ATTR_COUNT]; /* position of a known attribute, -1 */
 };
 
@@ -64,7 +64,8 @@ static int add_registered(struct sa_table *t, const struct zap_entry *e)
     r->bswap = (uint8_t)BITS_GET(e->first, 16, 8);
     r->known = (int8_t)known_by_name(e->name);
     if (r->known >= 0 && sa_known[r->known].length != r->length)
-        return err_raise(ZE_BADSA, "attribute '%s' is registered with length %u", e->name, r->length);
+        return err_raise(ZE_BADSA, "attribute '%s' is registered with length %u", e->name,
+                         r->length);
     r->present = true;
     if (number >= t->nattrs)
         t->nattrs = number + 1;
@@ -103,8 +104,8 @@ static int add_layout(struct sa_table *t, struct zap_cursor *c, const struct zap
     struct sa_layout *l;
     int err;
 
-    if (*end != '\0' || end == e->name || number < 2 || number > SA_MAX_LAYOUT || e->integer_size != 2 ||
-        e->count > SA_MAX_ATTRS || t->layout[number] != NULL)
+    if (*end != '\0' || end == e->name || number < 2 || number > SA_MAX_LAYOUT ||
+        e->integer_size != 2 || e->count > SA_MAX_ATTRS || t->layout[number] != NULL)
         return err_raise(ZE_BADSA, "malformed attribute layout '%s'", e->name);
     l = mem_zalloc(sizeof(*l));
     if (l == NULL)
@@ -125,7 +126,8 @@ static int load_registry_entry(struct sa_table *t, struct zap_cursor *c, const s
 }
 
 static int each_entry(struct sa_table *t, struct objset *os, uint64_t object,
-                      int (*fn)(struct sa_table *t, struct zap_cursor *c, const struct zap_entry *e))
+                      int (*fn)(struct sa_table *t, struct zap_cursor *c,
+                                const struct zap_entry *e))
 {
     struct zap_entry *e AUTO_FREE = mem_zalloc(sizeof(*e));
     struct zap_cursor c;
@@ -192,7 +194,8 @@ void sa_table_free(struct sa_table *t)
 
 /* ---- one object ---- */
 
-static int buffer_open(const struct sa_table *t, struct sa_buffer *b, struct span bytes, uint64_t object)
+static int buffer_open(const struct sa_table *t, struct sa_buffer *b, struct span bytes,
+                       uint64_t object)
 {
     int err = sa_header_decode(bytes, &b->header);
 
@@ -201,8 +204,8 @@ static int buffer_open(const struct sa_table *t, struct sa_buffer *b, struct spa
     b->bytes = bytes;
     b->layout = b->header.layout <= SA_MAX_LAYOUT ? t->layout[b->header.layout] : NULL;
     if (b->layout == NULL)
-        return err_raise(ZE_BADSA, "object %llu: unknown attribute layout %u", (unsigned long long)object,
-                         b->header.layout);
+        return err_raise(ZE_BADSA, "object %llu: unknown attribute layout %u",
+                         (unsigned long long)object, b->header.layout);
     b->extent = mem_calloc(b->layout->count + 1, sizeof(*b->extent));
     if (b->extent == NULL)
         return ZE_NOMEM;
@@ -221,8 +224,8 @@ int sa_view_open(const struct sa_table *t, struct dnode *dn, struct sa_view *out
     out->dn = dn;
     if (type == OBJTYPE_ZNODE) {
         if (bonus.len < sizeof(struct znode_phys))
-            return err_raise(ZE_BADSA, "object %llu: znode of %zu bytes", (unsigned long long)dnode_object(dn),
-                             bonus.len);
+            return err_raise(ZE_BADSA, "object %llu: znode of %zu bytes",
+                             (unsigned long long)dnode_object(dn), bonus.len);
         out->znode = (const struct znode_phys *)bonus.data;
         return znode_phys_validate(out->znode, bonus.len);
     }
@@ -262,8 +265,8 @@ static int spill_open(struct sa_view *v)
     return err;
 }
 
-static bool find_in(const struct sa_table *t, const struct sa_buffer *b, enum sa_attr attr, struct span *out,
-                    enum sa_bswap *bswap)
+static bool find_in(const struct sa_table *t, const struct sa_buffer *b, enum sa_attr attr,
+                    struct span *out, enum sa_bswap *bswap)
 {
     int16_t i = b->layout != NULL ? b->layout->index[attr] : -1;
 
@@ -273,7 +276,8 @@ static bool find_in(const struct sa_table *t, const struct sa_buffer *b, enum sa
     return span_sub(b->bytes, b->extent[i].offset, b->extent[i].length, out);
 }
 
-static int find(struct sa_view *v, enum sa_attr attr, struct span *out, enum sa_bswap *bswap, bool *swapped)
+static int find(struct sa_view *v, enum sa_attr attr, struct span *out, enum sa_bswap *bswap,
+                bool *swapped)
 {
     int err;
 
@@ -290,14 +294,16 @@ static int find(struct sa_view *v, enum sa_attr attr, struct span *out, enum sa_
 /* Old znodes: fixed fields, already in host order. */
 static int znode_find(const struct sa_view *v, enum sa_attr attr, struct span *out)
 {
-    static const uint16_t offset[] = {0, 16, 32, 48, 64, 72, 80, 88, 96, 104, 112, 120, 128, 136, 144, 176};
+    static const uint16_t offset[] = {0,  16,  32,  48,  64,  72,  80,  88,
+                                      96, 104, 112, 120, 128, 136, 144, 176};
     struct span bonus = dnode_bonus(v->dn);
 
     if (attr == SA_SYMLINK) {
         uint64_t size = v->znode->size;
 
-        return (v->znode->mode & 0xf000) == 0xa000 && span_sub(bonus, sizeof(*v->znode), size, out) ? 0
-                                                                                                    : ZE_NOENT;
+        return (v->znode->mode & 0xf000) == 0xa000 && span_sub(bonus, sizeof(*v->znode), size, out)
+                   ? 0
+                   : ZE_NOENT;
     }
     if ((unsigned)attr >= array_len(offset))
         return ZE_NOENT;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System attributes of one file system: the registry (attribute numbers by name), the layouts, and reading
- * attributes of one object from its bonus and spill (format/zpl-zil.md, "3 System attributes"). Old znodes
- * look the same through this interface.
+ * System attributes of one file system: the registry (attribute numbers by name), the layouts, and
+ * reading attributes of one object from its bonus and spill (format/zpl-zil.md, "3 System
+ * attributes"). Old znodes look the same through this interface.
  *
- * Callers: zpl/ only. Ownership: a table per mount; a view per object, which points into the dnode's bonus and
- * owns the spill copy. Locks: the table is immutable after loading; a view belongs to one thread.
- * Errors: ZE_NOENT (attribute absent), ZE_BADSA.
+ * Callers: zpl/ only. Ownership: a table per mount; a view per object, which points into the
+ * dnode's bonus and owns the spill copy. Locks: the table is immutable after loading; a view
+ * belongs to one thread. Errors: ZE_NOENT (attribute absent), ZE_BADSA.
  */
 #ifndef ZUSE_ZPL_SA_H
 #define ZUSE_ZPL_SA_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who may do what: mode bits, POSIX ACLs, NFSv4 ACLs (format/zpl-zil.md, "8.8 Access check"). With a trivial
- * ACL this is the ordinary mode check, which FUSE's default_permissions does as well.
+ * Who may do what: mode bits, POSIX ACLs, NFSv4 ACLs (format/zpl-zil.md, "8.8 Access check"). With
+ * a trivial ACL this is the ordinary mode check, which FUSE's default_permissions does as well.
  */
 #include "zpl/zpl_impl.h"
 
@@ -13,10 +13,17 @@
 #define ACE_APPEND     0x4u
 #define ACE_EXECUTE    0x20u
 
-#define POSIX_ACL_VERSION  2u
-#define POSIX_ACL_ENTRY    8u
-#define POSIX_ACL_XATTR    "system.posix_acl_access"
-enum { TAG_USER_OBJ = 1, TAG_USER = 2, TAG_GROUP_OBJ = 4, TAG_GROUP = 8, TAG_MASK = 0x10, TAG_OTHER = 0x20 };
+#define POSIX_ACL_VERSION 2u
+#define POSIX_ACL_ENTRY   8u
+#define POSIX_ACL_XATTR   "system.posix_acl_access"
+enum {
+    TAG_USER_OBJ = 1,
+    TAG_USER = 2,
+    TAG_GROUP_OBJ = 4,
+    TAG_GROUP = 8,
+    TAG_MASK = 0x10,
+    TAG_OTHER = 0x20
+};
 
 static bool in_group(const struct zpl_cred *c, uint32_t gid)
 {
@@ -58,12 +65,13 @@ static bool posix_entry_at(const uint8_t *acl, size_t len, size_t i, struct posi
 
     if (at + POSIX_ACL_ENTRY > len)
         return false;
-    *e = (struct posix_entry){load_le16(acl + at), load_le16(acl + at + 2), load_le32(acl + at + 4)};
+    *e =
+        (struct posix_entry){load_le16(acl + at), load_le16(acl + at + 2), load_le32(acl + at + 4)};
     return true;
 }
 
-static bool posix_allows(const struct zpl_node *n, const struct zpl_cred *c, int mask, const uint8_t *acl,
-                         size_t len)
+static bool posix_allows(const struct zpl_node *n, const struct zpl_cred *c, int mask,
+                         const uint8_t *acl, size_t len)
 {
     struct posix_entry e;
     unsigned want = (unsigned)mask & 7, mask_perm = 7, other = 0;
@@ -110,8 +118,8 @@ static int read_aces(struct zpl_node *n, uint8_t **aces, size_t *len, unsigned *
         *aces = bytes > ACE_MAX_ENTRIES * ACE_SIZE_MAX ? NULL : mem_zalloc(bytes + 1);
         *len = bytes;
         if (*aces == NULL)
-            err = err_raise(ZE_BADACL, "object %llu: ACL of %llu bytes", (unsigned long long)n->object,
-                            (unsigned long long)bytes);
+            err = err_raise(ZE_BADACL, "object %llu: ACL of %llu bytes",
+                            (unsigned long long)n->object, (unsigned long long)bytes);
         else if (zp->acl_extern_obj != 0)
             err = dmu_read_object(n->z->os, zp->acl_extern_obj, 0, *aces, bytes);
         else if (bytes > ZNODE_ACL_EMBEDDED)
@@ -142,8 +150,8 @@ static bool ace_applies(const struct zpl_node *n, const struct zpl_cred *c, cons
     }
 }
 
-static int aces_allow(struct zpl_node *n, const struct zpl_cred *c, uint32_t need, const uint8_t *aces,
-                      size_t len, unsigned version, bool *allowed)
+static int aces_allow(struct zpl_node *n, const struct zpl_cred *c, uint32_t need,
+                      const uint8_t *aces, size_t len, unsigned version, bool *allowed)
 {
     struct ace a;
     size_t pos = 0;
@@ -153,7 +161,8 @@ static int aces_allow(struct zpl_node *n, const struct zpl_cred *c, uint32_t nee
     while (need != 0 && (err = ace_next(span_of(aces, len), version, &pos, &a)) != ZE_NOENT) {
         if (err != 0)
             return err;
-        if ((a.type != ACE_ALLOW && a.type != ACE_DENY) || (a.flags & 0x8) != 0 || !ace_applies(n, c, &a))
+        if ((a.type != ACE_ALLOW && a.type != ACE_DENY) || (a.flags & 0x8) != 0 ||
+            !ace_applies(n, c, &a))
             continue;
         if (a.type == ACE_DENY && (a.mask & need) != 0)
             *allowed = false;
@@ -183,7 +192,8 @@ static int trivial_allows(struct zpl_node *n, const struct zpl_cred *c, int mask
 {
     uint8_t acl[4 + POSIX_ACL_ENTRY * 1024];
     size_t len;
-    int err = n->z->posix_acl ? zpl_getxattr(n, POSIX_ACL_XATTR, acl, sizeof(acl), &len) : ZE_NODATA;
+    int err =
+        n->z->posix_acl ? zpl_getxattr(n, POSIX_ACL_XATTR, acl, sizeof(acl), &len) : ZE_NODATA;
 
     if (err == ZE_NODATA) {
         *allowed = mode_allows(n, c, mask);
@@ -192,7 +202,8 @@ static int trivial_allows(struct zpl_node *n, const struct zpl_cred *c, int mask
     if (err != 0)
         return err;
     if (len < 4 || load_le32(acl) != POSIX_ACL_VERSION)
-        return err_raise(ZE_BADACL, "object %llu: POSIX ACL of %zu bytes", (unsigned long long)n->object, len);
+        return err_raise(ZE_BADACL, "object %llu: POSIX ACL of %zu bytes",
+                         (unsigned long long)n->object, len);
     *allowed = posix_allows(n, c, mask, acl, len);
     return 0;
 }
@@ -214,6 +225,7 @@ int zpl_access(struct zpl_node *n, const struct zpl_cred *cred, int mask)
                                                 : acl_allows(n, cred, mask, &allowed);
     if (err != 0)
         return err;
-    return allowed ? 0 : err_raise(ZE_ACCES, "uid %u may not access object %llu", cred->uid,
-                                   (unsigned long long)n->object);
+    return allowed ? 0
+                   : err_raise(ZE_ACCES, "uid %u may not access object %llu", cred->uid,
+                               (unsigned long long)n->object);
 }

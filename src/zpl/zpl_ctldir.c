@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The .zfs directory (format/zpl-zil.md, "12"): .zfs/snapshot/NAME leads into the snapshot itself, which is
- * opened on first use and stays open until the file system is unmounted.
+ * The .zfs directory (format/zpl-zil.md, "12"): .zfs/snapshot/NAME leads into the snapshot itself,
+ * which is opened on first use and stays open until the file system is unmounted.
  */
 #include "zpl/zpl_impl.h"
 
@@ -154,7 +154,8 @@ int zpl_ctldir_readdir(struct zpl_node *dir, uint64_t cookie,
                        int (*fn)(void *arg, const struct zpl_dirent *e), void *arg)
 {
     struct zpl_dirent *e AUTO_FREE = mem_zalloc(sizeof(*e));
-    struct snap_lister l = {cookie > COOKIE_SNAPSHOTS ? cookie - COOKIE_SNAPSHOTS : 0, 0, e, fn, arg};
+    struct snap_lister l = {cookie > COOKIE_SNAPSHOTS ? cookie - COOKIE_SNAPSHOTS : 0, 0, e, fn,
+                            arg};
     bool snapdir = dir->kind == ZPL_NODE_SNAPDIR;
     int err = e == NULL ? ZE_NOMEM : 0;
 

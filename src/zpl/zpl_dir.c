@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Directories: lookup by the file system's name rules, readdir, object to path (format/zpl-zil.md, 5). */
+/* Directories: lookup by the file system's name rules, readdir, object to path (format/zpl-zil.md,
+ * 5). */
 #include "zpl/zpl_impl.h"
 
 #include <dirent.h>
@@ -77,7 +78,8 @@ int zpl_lookup(struct zpl_node *dir, const char *name, struct zpl_node **out)
     if (dir->kind != ZPL_NODE_OBJECT)
         return zpl_ctldir_lookup(dir, name, out);
     if (!zpl_node_is_dir(dir))
-        return err_raise(ZE_NOTDIR, "object %llu is not a directory", (unsigned long long)dir->object);
+        return err_raise(ZE_NOTDIR, "object %llu is not a directory",
+                         (unsigned long long)dir->object);
     if (strcmp(name, ".") == 0) {
         zpl_node_hold(dir);
         *out = dir;
@@ -94,9 +96,9 @@ int zpl_lookup(struct zpl_node *dir, const char *name, struct zpl_node **out)
         return err;
     err = zpl_node_load(dir->z, ZPL_DIRENT_OBJ(value), out);
     if (err == ZE_NOENT)
-        return err_raise(ZE_BADSA, "entry '%s' of directory %llu names object %llu, which does not exist",
-                         name, (unsigned long long)dir->object,
-                         (unsigned long long)ZPL_DIRENT_OBJ(value));
+        return err_raise(
+            ZE_BADSA, "entry '%s' of directory %llu names object %llu, which does not exist", name,
+            (unsigned long long)dir->object, (unsigned long long)ZPL_DIRENT_OBJ(value));
     return err;
 }
 
@@ -120,8 +122,10 @@ static int emit_special(struct zpl_node *dir, uint64_t cookie, struct zpl_dirent
     if (cookie == COOKIE_DOT)
         err = emit(fn, arg, e, ".", dir->object, DT_DIR, COOKIE_DOTDOT);
     if (err == 0 && cookie <= COOKIE_DOTDOT)
-        err = emit(fn, arg, e, "..", dir->object == z->root ? z->root : dir->parent, DT_DIR, COOKIE_CTLDIR);
-    if (err == 0 && cookie <= COOKIE_CTLDIR && dir->object == z->root && z->flags & ZPL_MOUNT_SNAPDIR_VISIBLE)
+        err = emit(fn, arg, e, "..", dir->object == z->root ? z->root : dir->parent, DT_DIR,
+                   COOKIE_CTLDIR);
+    if (err == 0 && cookie <= COOKIE_CTLDIR && dir->object == z->root &&
+        z->flags & ZPL_MOUNT_SNAPDIR_VISIBLE)
         err = emit(fn, arg, e, ".zfs", ZPL_INO_CTLDIR, DT_DIR, COOKIE_ENTRIES);
     return err;
 }
@@ -145,8 +149,8 @@ static int emit_entries(struct zpl_node *dir, uint64_t cookie, struct zpl_dirent
         zap_cursor_init_at(&c, zap, cookie);
     while ((err = zap_cursor_next(&c, e)) == 0) {
         if (e->integer_size != 8 || e->count < 1) {
-            err = err_raise(ZE_BADZAP, "directory %llu: malformed entry '%s'", (unsigned long long)dir->object,
-                            e->name);
+            err = err_raise(ZE_BADZAP, "directory %llu: malformed entry '%s'",
+                            (unsigned long long)dir->object, e->name);
             break;
         }
         err = emit(fn, arg, out, e->name, ZPL_DIRENT_OBJ(e->first), ZPL_DIRENT_TYPE(e->first),
@@ -159,8 +163,8 @@ static int emit_entries(struct zpl_node *dir, uint64_t cookie, struct zpl_dirent
     return err == ZE_NOENT ? 0 : err;
 }
 
-int zpl_readdir(struct zpl_node *dir, uint64_t cookie, int (*fn)(void *arg, const struct zpl_dirent *e),
-                void *arg)
+int zpl_readdir(struct zpl_node *dir, uint64_t cookie,
+                int (*fn)(void *arg, const struct zpl_dirent *e), void *arg)
 {
     struct zpl_dirent *e AUTO_FREE = mem_zalloc(sizeof(*e));
     int err;
@@ -170,7 +174,8 @@ int zpl_readdir(struct zpl_node *dir, uint64_t cookie, int (*fn)(void *arg, cons
     if (dir->kind != ZPL_NODE_OBJECT)
         return zpl_ctldir_readdir(dir, cookie, fn, arg);
     if (!zpl_node_is_dir(dir))
-        return err_raise(ZE_NOTDIR, "object %llu is not a directory", (unsigned long long)dir->object);
+        return err_raise(ZE_NOTDIR, "object %llu is not a directory",
+                         (unsigned long long)dir->object);
     if (dir->attr.nlink == 0)
         return 0;
     err = emit_special(dir, cookie, e, fn, arg);
@@ -208,11 +213,12 @@ static int component_of(struct zpl_node *n, struct zpl_node *parent, char name[Z
         return 0;
     }
     if (!zpl_node_is_dir(parent))
-        return err_raise(ZE_NOENT, "parent of object %llu is no directory", (unsigned long long)n->object);
+        return err_raise(ZE_NOENT, "parent of object %llu is no directory",
+                         (unsigned long long)n->object);
     err = zpl_readdir(parent, COOKIE_ENTRIES, match_object, &s);
     if (err == 0 && !s.found)
-        err = err_raise(ZE_NOENT, "object %llu is not in directory %llu", (unsigned long long)n->object,
-                        (unsigned long long)parent->object);
+        err = err_raise(ZE_NOENT, "object %llu is not in directory %llu",
+                        (unsigned long long)n->object, (unsigned long long)parent->object);
     return err;
 }
 

@@ -9,7 +9,8 @@ static int check_regular(const struct zpl_node *n)
     if (n->kind != ZPL_NODE_OBJECT || zpl_node_is_dir(n))
         return err_raise(ZE_ISDIR, "object %llu is a directory", (unsigned long long)n->object);
     if ((n->attr.mode & 0170000) != 0100000)
-        return err_raise(ZE_INVAL, "object %llu is not a regular file", (unsigned long long)n->object);
+        return err_raise(ZE_INVAL, "object %llu is not a regular file",
+                         (unsigned long long)n->object);
     return 0;
 }
 
@@ -30,8 +31,8 @@ int zpl_read(struct zpl_node *n, uint64_t off, void *buf, size_t len, size_t *go
     return *got == 0 ? 0 : dmu_read(n->dn, off, buf, *got);
 }
 
-int zpl_read_pin(struct zpl_node *n, uint64_t off, size_t len, struct dmu_pin **pin, struct iovec *iov,
-                 unsigned *iovcnt, size_t *got)
+int zpl_read_pin(struct zpl_node *n, uint64_t off, size_t len, struct dmu_pin **pin,
+                 struct iovec *iov, unsigned *iovcnt, size_t *got)
 {
     int err = check_regular(n);
 
@@ -77,7 +78,8 @@ int zpl_readlink(struct zpl_node *n, char *buf, size_t len, size_t *got)
     int err;
 
     if (n->kind != ZPL_NODE_OBJECT || (n->attr.mode & 0170000) != 0120000)
-        return err_raise(ZE_INVAL, "object %llu is not a symbolic link", (unsigned long long)n->object);
+        return err_raise(ZE_INVAL, "object %llu is not a symbolic link",
+                         (unsigned long long)n->object);
     err = zpl_view(n, &v);
     if (err != 0)
         return err;

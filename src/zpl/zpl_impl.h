@@ -2,9 +2,9 @@
 /*
  * Inside of zpl/: a mounted file system and its nodes. Nothing outside zpl/ includes this.
  *
- * Nodes are cached by object number while held. A node's attributes are read once when it is loaded (a
- * read-only file system: they never change). z->cache_lock guards the table and the hold counts; loading
- * happens without it, and the loser of a race drops its copy.
+ * Nodes are cached by object number while held. A node's attributes are read once when it is loaded
+ * (a read-only file system: they never change). z->cache_lock guards the table and the hold counts;
+ * loading happens without it, and the loser of a race drops its copy.
  */
 #ifndef ZUSE_ZPL_ZPL_IMPL_H
 #define ZUSE_ZPL_ZPL_IMPL_H
@@ -16,7 +16,7 @@
 #include "zpl/sa.h"
 #include "zpl/zpl.h"
 
-#define ZPL_BUCKETS     4096
+#define ZPL_BUCKETS        4096
 #define ZPL_DIRENT_OBJ(v)  ((v)&0xffffffffffffull)
 #define ZPL_DIRENT_TYPE(v) ((uint8_t)((v) >> 60)) /* equals DT_* */
 
@@ -29,8 +29,8 @@
 #define ZPL_FLAG_PROJID         0x800000000000ull
 
 /* Inode numbers of the control directory (12). */
-#define ZPL_INO_CTLDIR   0x0000ffffffffffffull
-#define ZPL_INO_SNAPDIR  0x0000fffffffffffdull
+#define ZPL_INO_CTLDIR  0x0000ffffffffffffull
+#define ZPL_INO_SNAPDIR 0x0000fffffffffffdull
 
 enum zpl_node_kind { ZPL_NODE_OBJECT, ZPL_NODE_CTLDIR, ZPL_NODE_SNAPDIR };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Opening a file system: the master node (format/zpl-zil.md, "1.7 Mount-time loading"), and statfs. */
+/* Opening a file system: the master node (format/zpl-zil.md, "1.7 Mount-time loading"), and statfs.
+ */
 #include "zpl/zpl_impl.h"
 
 #include <stdlib.h>

@@ -32,7 +32,8 @@ static int get_time(struct sa_view *v, enum sa_attr attr, struct timespec *out)
     return err;
 }
 
-/* Device numbers are stored as the kernel keeps them: major << 20 | minor in the low 32 bits (6). */
+/* Device numbers are stored as the kernel keeps them: major << 20 | minor in the low 32 bits (6).
+ */
 static uint64_t decode_rdev(uint64_t stored)
 {
     uint32_t v = (uint32_t)stored;
@@ -184,12 +185,15 @@ int zpl_get(struct zpl *z, uint64_t object, uint64_t generation, struct zpl_node
     }
     err = zpl_node_load(z, object, out);
     if (err != 0)
-        return err == ZE_NOENT ? err_raise(ZE_STALE, "object %llu is gone", (unsigned long long)object) : err;
+        return err == ZE_NOENT
+                   ? err_raise(ZE_STALE, "object %llu is gone", (unsigned long long)object)
+                   : err;
     if ((generation != 0 && (uint32_t)(*out)->attr.generation != (uint32_t)generation) ||
         (*out)->attr.nlink == 0) {
         zpl_node_rele(*out);
         *out = NULL;
-        return err_raise(ZE_STALE, "object %llu has another generation", (unsigned long long)object);
+        return err_raise(ZE_STALE, "object %llu has another generation",
+                         (unsigned long long)object);
     }
     return 0;
 }

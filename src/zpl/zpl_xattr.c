@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Extended attributes from both stores: the DXATTR list in the system attributes and the hidden attribute
- * directory (format/zpl-zil.md, "7 Extended attributes"). Names are as Linux shows them.
+ * Extended attributes from both stores: the DXATTR list in the system attributes and the hidden
+ * attribute directory (format/zpl-zil.md, "7 Extended attributes"). Names are as Linux shows them.
  */
 #include "zpl/zpl_impl.h"
 
@@ -18,8 +18,8 @@ static bool has_prefix(const char *name, const char *prefix)
 
 static bool is_namespaced(const char *name)
 {
-    return has_prefix(name, "user.") || has_prefix(name, "trusted.") || has_prefix(name, "security.") ||
-           has_prefix(name, "system.");
+    return has_prefix(name, "user.") || has_prefix(name, "trusted.") ||
+           has_prefix(name, "security.") || has_prefix(name, "system.");
 }
 
 /* POSIX ACLs exist only where acltype=posix, whatever is stored. */
@@ -67,7 +67,8 @@ static int sa_list(struct zpl_node *n, struct nvlist **out)
         return 0;
     if (err == 0)
         err = nvlist_decode(span_of(packed, len), out);
-    return err != 0 ? err_context(err, "xattrs of object %llu: ", (unsigned long long)n->object) : 0;
+    return err != 0 ? err_context(err, "xattrs of object %llu: ", (unsigned long long)n->object)
+                    : 0;
 }
 
 static int xattr_dir(struct zpl_node *n, struct zpl_node **out)
@@ -87,7 +88,8 @@ static int xattr_dir(struct zpl_node *n, struct zpl_node **out)
     return err;
 }
 
-/* Hand a value out by the rules of getxattr: len 0 asks for the size, too small a buffer is ERANGE. */
+/* Hand a value out by the rules of getxattr: len 0 asks for the size, too small a buffer is ERANGE.
+ */
 static int give(const void *value, size_t size, void *buf, size_t len, size_t *need)
 {
     *need = size;
@@ -133,7 +135,8 @@ static int get_from_dir(struct zpl_node *n, const char *name, void *buf, size_t 
         return 0;
     }
     if (file->attr.size > len)
-        return err_raise(ZE_RANGE, "extended attribute of %llu bytes", (unsigned long long)file->attr.size);
+        return err_raise(ZE_RANGE, "extended attribute of %llu bytes",
+                         (unsigned long long)file->attr.size);
     *need = file->attr.size;
     return zpl_read(file, 0, buf, *need, &got);
 }

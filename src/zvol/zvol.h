@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Volumes: a byte-addressed device on an object set (format/zpl-zil.md, "16 Volumes"). How they are exported is
- * not known here. Callers: fuse/ (volumes as files), inspect/, service/.
+ * Volumes: a byte-addressed device on an object set (format/zpl-zil.md, "16 Volumes"). How they are
+ * exported is not known here. Callers: fuse/ (volumes as files), inspect/, service/.
  *
- * Ownership: a struct zvol holds its dataset. Thread-safe. Errors: ZE_WRONGTYPE (not a volume), ZE_IO
- * (request beyond the end), those of dmu.
+ * Ownership: a struct zvol holds its dataset. Thread-safe. Errors: ZE_WRONGTYPE (not a volume),
+ * ZE_IO (request beyond the end), those of dmu.
  */
 #ifndef ZUSE_ZVOL_ZVOL_H
 #define ZUSE_ZVOL_ZVOL_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Prints everything readable of a pool in the form of the fixtures' MANIFEST.files.tsv: every dataset, every entry with
- * mode, owner, times, content hash and xattrs; volumes by hash. golden_check.py compares. Runs the engine in
- * this process through the public API.
+ * Prints everything readable of a pool in the form of the fixtures' MANIFEST.files.tsv: every
+ * dataset, every entry with mode, owner, times, content hash and xattrs; volumes by hash.
+ * golden_check.py compares. Runs the engine in this process through the public API.
  *
  * usage: golden_dump [-d PATH]... [-k DATASET=KEYFILE]... [-o OPTION=true]... POOL [NEWNAME]
  */
@@ -75,7 +75,8 @@ static void hash_of(const char *dataset, const char *path, char out[128], uint64
     int fd[2], err;
 
     EVP_DigestInit_ex(h.ctx, EVP_sha256(), NULL);
-    if (pipe(fd) != 0 || nvlist_create(&args) != 0 || nvlist_add_string(args, "dataset", dataset) != 0 ||
+    if (pipe(fd) != 0 || nvlist_create(&args) != 0 ||
+        nvlist_add_string(args, "dataset", dataset) != 0 ||
         (path != NULL && nvlist_add_string(args, "path", path) != 0))
         exit(3);
     h.fd = fd[0];
@@ -181,15 +182,17 @@ static int print_entry(void *arg, const struct nvlist *item)
     escaped(path);
     printf("\t%c\t%04llo\t%llu\t%llu\t%llu\t%llu\t%lld.%09lld\t", kinds[mode >> 12 & 15],
            (unsigned long long)(mode & 07777), (unsigned long long)nvlist_u64(item, "uid", 0),
-           (unsigned long long)nvlist_u64(item, "gid", 0), (unsigned long long)nvlist_u64(item, "nlink", 0),
+           (unsigned long long)nvlist_u64(item, "gid", 0),
+           (unsigned long long)nvlist_u64(item, "nlink", 0),
            (unsigned long long)nvlist_u64(item, "size", 0), (long long)i64(item, "mtime"),
            (long long)i64(item, "mtime_ns"));
     print_content(dataset, path, item);
     putchar('\t');
     print_xattrs(item);
     printf("\tino=%llu,blocks=%llu,btime=%lld.%09lld,ctime=%lld.%09lld,attr=%x,proj=%llu,xfl=%x\n",
-           (unsigned long long)nvlist_u64(item, "object", 0), (unsigned long long)nvlist_u64(item, "blocks", 0),
-           (long long)i64(item, "btime"), (long long)i64(item, "btime_ns"), (long long)i64(item, "ctime"),
+           (unsigned long long)nvlist_u64(item, "object", 0),
+           (unsigned long long)nvlist_u64(item, "blocks", 0), (long long)i64(item, "btime"),
+           (long long)i64(item, "btime_ns"), (long long)i64(item, "ctime"),
            (long long)i64(item, "ctime_ns"), statx_attributes(flags),
            (unsigned long long)nvlist_u64(item, "project", 0), xflags(flags));
     return 0;
@@ -232,9 +235,11 @@ static bool is_volume(const char *name)
     bool volume;
 
     if (nvlist_create(&args) != 0 || nvlist_add_string_array(args, "roots", roots, 1) != 0 ||
-        nvlist_add_string_array(args, "props", props, 1) != 0 || nvlist_add_u64(args, "types", 31) != 0)
+        nvlist_add_string_array(args, "props", props, 1) != 0 ||
+        nvlist_add_u64(args, "types", 31) != 0)
         exit(3);
-    if (zuse_call(z, "dataset_list", args, NULL, &(struct zuse_callbacks){.item = keep, .fd = -1}) != 0)
+    if (zuse_call(z, "dataset_list", args, NULL,
+                  &(struct zuse_callbacks){.item = keep, .fd = -1}) != 0)
         return false;
     before = datasets[--ndatasets];
     volume = nvlist_child(nvlist_child(before, "props"), "volsize") != NULL;
@@ -251,7 +256,8 @@ static void dump_datasets(void)
     if (nvlist_create(&args) != 0 || nvlist_add_u64(args, "types", 7) != 0 ||
         nvlist_add_string_array(args, "props", props, 1) != 0)
         exit(3);
-    if (zuse_call(z, "dataset_list", args, NULL, &(struct zuse_callbacks){.item = keep, .fd = -1}) != 0)
+    if (zuse_call(z, "dataset_list", args, NULL,
+                  &(struct zuse_callbacks){.item = keep, .fd = -1}) != 0)
         printf("# ERROR %s\n", zuse_error_text(z));
     n = ndatasets;
     for (size_t i = 0; i < n; i++) {
