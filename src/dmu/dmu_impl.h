@@ -32,7 +32,9 @@
 #define DMU_SHARDS         64u
 #define DMU_SHARD_BUCKETS  256u
 #define DMU_DBUF_CACHE     (16u << 20) /* bytes of blocks nobody holds */
-#define DMU_DNODE_CACHE    (8u << 20)  /* bytes of dnodes nobody holds, with what hangs off them */
+#define DMU_DNODE_CACHE    (8u << 20)  /* bytes of dnodes nobody holds */
+#define DMU_USER_CACHE     (8u << 20) /* bytes of what hangs off dnodes (ZAP indexes), not in use */
+#define DMU_MAKE_LOCKS     16u
 #define DMU_ZERO_REGION    BLOCK_MAX_SIZE
 #define DMU_READ_BATCH     64u         /* blocks asked for at once */
 #define DMU_READ_BATCH_MAX (32u << 20) /* bytes */
@@ -122,18 +124,23 @@ struct dnode {
     size_t size;           /* bytes of phys */
     uint64_t blksz, maxblkid;
     unsigned epbs, nlevels;
-    struct dnode_phys *phys; /* host order, validated */
-    struct prefetch prefetch;
-    /* What a user derived from the object (the ZAP's index); freed with the dnode. */
-    struct mutex user_lock;
-    _Atomic(void *) user;
+    struct dnode_phys *phys;             /* host order, validated */
+    _Atomic(struct prefetch *) prefetch; /* NULL until somebody reads a second time */
+    /*
+     * What somebody derived from the object (the ZAP's index); shared and counted apart from the
+     * dnode, which a mount may hold for very long. Shard lock.
+     */
+    struct dmu_list user_lru; /* linked only while user_refs == 0 */
+    void *user;
     void (*user_free)(void *user);
-    size_t user_size;
+    size_t user_size; /* bytes */
+    unsigned user_refs;
 };
 
 struct dnode_shard {
     struct mutex lock;
-    struct dmu_list lru;
+    struct dmu_list lru;      /* dnodes nobody holds */
+    struct dmu_list user_lru; /* dnodes whose user thing is not in use */
     struct dnode *bucket[DMU_SHARD_BUCKETS];
 };
 
@@ -143,11 +150,13 @@ struct dmu_pool {
     _Atomic uint64_t next_os_id;
     _Atomic uint64_t dbuf_cached;  /* bytes on LRU lists */
     _Atomic uint64_t dnode_cached; /* bytes on LRU lists */
+    _Atomic uint64_t user_cached;  /* bytes on LRU lists */
     _Atomic unsigned evict_hand;
     const uint8_t *zeros; /* DMU_ZERO_REGION bytes */
     struct arc_reclaimer reclaimer;
     struct dbuf_shard dbufs[DMU_SHARDS];
     struct dnode_shard dnodes[DMU_SHARDS];
+    struct mutex make_lock[DMU_MAKE_LOCKS]; /* DNODE: one maker of a user thing, by dnode */
 };
 
 struct objset {
@@ -228,15 +237,15 @@ int dnode_create_special(struct objset *os, uint64_t object, const struct dnode_
 void dnode_destroy_special(struct dnode *dn);
 void dnode_ref(struct dnode *dn); /* one more hold on a held dnode */
 /*
- * What hangs off a dnode: make() builds it once (under a lock, may do I/O), later callers get the
- * same. It lives as long as the dnode is cached.
+ * What hangs off a dnode: make() builds it (under a lock, may do I/O), others get the same until it
+ * is evicted, which it is not between get and put.
  */
 int dnode_user_get(struct dnode *dn, int (*make)(struct dnode *dn, void **user, size_t *size),
                    void (*user_free)(void *user), void **out);
+void dnode_user_put(struct dnode *dn);
 
 /* prefetch.c */
-void prefetch_init(struct prefetch *p);
-void prefetch_fini(struct prefetch *p);
+void prefetch_free(struct prefetch *p); /* NULL is fine */
 /* The caller is about to read blocks [first, first + n) of dn. */
 void prefetch_access(struct dnode *dn, uint64_t first, uint64_t n);
 

@@ -49,7 +49,10 @@ static struct dmu_pool *dmu_pool_create(struct zio_pool *zp)
         dmu_list_init(&dp->dbufs[i].lru);
         mutex_init(&dp->dnodes[i].lock, RANK_DNODE_HASH);
         dmu_list_init(&dp->dnodes[i].lru);
+        dmu_list_init(&dp->dnodes[i].user_lru);
     }
+    for (unsigned i = 0; i < DMU_MAKE_LOCKS; i++)
+        mutex_init(&dp->make_lock[i], RANK_DNODE);
     dp->reclaimer.reclaim = dmu_reclaim;
     if (zp->arc != NULL)
         arc_reclaimer_add(zp->arc, &dp->reclaimer);
@@ -67,6 +70,8 @@ static void dmu_pool_destroy(struct dmu_pool *dp)
         cond_destroy(&dp->dbufs[i].ready);
         mutex_destroy(&dp->dnodes[i].lock);
     }
+    for (unsigned i = 0; i < DMU_MAKE_LOCKS; i++)
+        mutex_destroy(&dp->make_lock[i]);
     munmap((void *)(uintptr_t)dp->zeros, DMU_ZERO_REGION);
     free(dp);
 }

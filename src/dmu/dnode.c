@@ -2,18 +2,21 @@
 /*
  * Dnodes in memory (format/dmu.md, "6. Dnodes and object trees"): copied out of their block into
  * host order and validated when first held, then shared by everybody who holds the object and kept
- * for a while after. What a user derives from an object (the ZAP's index) hangs off its dnode.
+ * for a while after. What a user derives from an object (the ZAP's index) hangs off its dnode, with
+ * holds and a limit of its own.
  *
  * Callers: dsl/, zpl/, inspect/ through dmu.h. Ownership: counted holds; an objset outlives its
- * dnodes. Locks: the shard's mutex (DNODE_HASH) for the table and the step to or from zero holds;
- * user_lock while a user's thing is made. Errors: ZE_NOENT (no such object), ZE_BADDNODE, zio's.
+ * dnodes. Locks: the shard's mutex (DNODE_HASH) for the table, the step to or from zero holds and
+ * what hangs off a dnode; a make_lock (DNODE) while that is made. Errors: ZE_NOENT (no such
+ * object), ZE_BADDNODE, zio's.
  */
 #include "base/mem.h"
 #include "dmu/dmu_impl.h"
 
 static uint64_t dnode_charge(const struct dnode *dn) /* bytes */
 {
-    return sizeof(*dn) + dn->size + dn->user_size;
+    return sizeof(*dn) + dn->size +
+           (atomic_load(&dn->prefetch) != NULL ? sizeof(struct prefetch) : 0);
 }
 
 static struct dnode_shard *dnode_shard_of(struct dmu_pool *dp, uint64_t hash)
@@ -33,11 +36,9 @@ static uint64_t dnode_hash(uint64_t os_id, uint64_t object)
 
 static void dnode_free(struct dnode *dn)
 {
-    void *user = atomic_load(&dn->user);
-    if (user != NULL)
-        dn->user_free(user);
-    mutex_destroy(&dn->user_lock);
-    prefetch_fini(&dn->prefetch);
+    if (dn->user != NULL)
+        dn->user_free(dn->user);
+    prefetch_free(atomic_load(&dn->prefetch));
     if (!dn->special)
         free(dn->phys);
     free(dn);
@@ -49,8 +50,7 @@ static struct dnode *dnode_alloc(struct objset *os, uint64_t object, struct dnod
     if (dn == NULL)
         return NULL;
     dmu_list_init(&dn->lru);
-    mutex_init(&dn->user_lock, RANK_DNODE);
-    prefetch_init(&dn->prefetch);
+    dmu_list_init(&dn->user_lru);
     dn->os = os;
     dn->dp = os->dp;
     dn->os_id = os->id;
@@ -84,10 +84,24 @@ int dnode_create_special(struct objset *os, uint64_t object, const struct dnode_
     return 0;
 }
 
+/* Shard locked: dn goes, and its user thing with it. */
+static void user_forget(struct dmu_pool *dp, struct dnode *dn)
+{
+    if (dn->user == NULL)
+        return;
+    dmu_list_remove(&dn->user_lru);
+    atomic_fetch_sub(&dp->user_cached, dn->user_size);
+}
+
 void dnode_destroy_special(struct dnode *dn)
 {
-    if (dn != NULL)
-        dnode_free(dn);
+    if (dn == NULL)
+        return;
+    struct dnode_shard *sh = dnode_shard_of(dn->dp, dnode_hash(dn->os_id, dn->object));
+    mutex_lock(&sh->lock);
+    user_forget(dn->dp, dn);
+    mutex_unlock(&sh->lock);
+    dnode_free(dn);
 }
 
 /* ---- the cache ---- */
@@ -127,6 +141,7 @@ static struct dnode *shard_pop(struct dmu_pool *dp, struct dnode_shard *sh)
     dmu_list_remove(&dn->lru);
     atomic_fetch_sub(&dp->dnode_cached, dnode_charge(dn));
     shard_unhash(sh, dnode_hash(dn->os_id, dn->object), dn);
+    user_forget(dp, dn);
     return dn;
 }
 
@@ -284,24 +299,80 @@ int dnode_hold(struct objset *os, uint64_t object, struct dnode **out)
     return 0;
 }
 
+/* ---- what hangs off a dnode ---- */
+
+/* Unlink the coldest user thing of a shard, for the caller to free. */
+static void *user_pop(struct dmu_pool *dp, struct dnode_shard *sh, void (**user_free)(void *user))
+{
+    MUTEX_GUARD(&sh->lock);
+    if (dmu_list_empty(&sh->user_lru))
+        return NULL;
+    struct dnode *dn = container_of(sh->user_lru.next, struct dnode, user_lru);
+    void *user = dn->user;
+    user_forget(dp, dn);
+    *user_free = dn->user_free;
+    dn->user = NULL;
+    return user;
+}
+
+static void user_evict(struct dmu_pool *dp)
+{
+    unsigned barren = 0;
+    while (atomic_load(&dp->user_cached) > DMU_USER_CACHE && barren < DMU_SHARDS) {
+        unsigned i = atomic_fetch_add(&dp->evict_hand, 1) % DMU_SHARDS;
+        void (*user_free)(void *user) = NULL;
+        void *user = user_pop(dp, &dp->dnodes[i], &user_free);
+        barren = user == NULL ? barren + 1 : 0;
+        if (user != NULL)
+            user_free(user);
+    }
+}
+
+static void *user_ref(struct dnode *dn, struct dnode_shard *sh)
+{
+    MUTEX_GUARD(&sh->lock);
+    if (dn->user != NULL && dn->user_refs++ == 0)
+        user_forget(dn->dp, dn);
+    return dn->user;
+}
+
 int dnode_user_get(struct dnode *dn, int (*make)(struct dnode *dn, void **user, size_t *size),
                    void (*user_free)(void *user), void **out)
 {
-    *out = atomic_load(&dn->user);
+    uint64_t hash = dnode_hash(dn->os_id, dn->object);
+    struct dnode_shard *sh = dnode_shard_of(dn->dp, hash);
+    *out = user_ref(dn, sh);
     if (*out != NULL)
         return 0;
-    MUTEX_GUARD(&dn->user_lock);
-    *out = atomic_load(&dn->user);
+    MUTEX_GUARD(&dn->dp->make_lock[hash / DMU_SHARDS % DMU_MAKE_LOCKS]);
+    *out = user_ref(dn, sh);
     if (*out != NULL)
         return 0;
     size_t size = 0;
     int err = make(dn, out, &size);
     if (err != 0)
         return err;
+    MUTEX_GUARD(&sh->lock);
+    dn->user = *out;
     dn->user_free = user_free;
-    dn->user_size = size; /* charged when the dnode goes onto the LRU list */
-    atomic_store(&dn->user, *out);
+    dn->user_size = size;
+    dn->user_refs = 1;
     return 0;
+}
+
+void dnode_user_put(struct dnode *dn)
+{
+    struct dmu_pool *dp = dn->dp;
+    struct dnode_shard *sh = dnode_shard_of(dp, dnode_hash(dn->os_id, dn->object));
+    bool over = false;
+    mutex_lock(&sh->lock);
+    if (--dn->user_refs == 0) {
+        dmu_list_push(&sh->user_lru, &dn->user_lru);
+        over = atomic_fetch_add(&dp->user_cached, dn->user_size) + dn->user_size > DMU_USER_CACHE;
+    }
+    mutex_unlock(&sh->lock);
+    if (over)
+        user_evict(dp);
 }
 
 /* ---- what dmu.h shows ---- */

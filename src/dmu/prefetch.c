@@ -10,6 +10,7 @@
  * blocks are asked for. Errors: none; what cannot be prefetched is read (and reported) when it is
  * wanted.
  */
+#include "base/mem.h"
 #include "dmu/dmu_impl.h"
 
 #define PREFETCH_MIN  (256u << 10) /* bytes ahead at the start of a stream */
@@ -21,15 +22,28 @@ struct prefetch_plan {
     uint64_t l1_from, l1_to; /* level-1 blocks */
 };
 
-void prefetch_init(struct prefetch *p)
+void prefetch_free(struct prefetch *p)
 {
-    *p = (struct prefetch){.clock = 0};
-    mutex_init(&p->lock, RANK_LEAF);
+    if (p == NULL)
+        return;
+    mutex_destroy(&p->lock);
+    free(p);
 }
 
-void prefetch_fini(struct prefetch *p)
+/* Streams of dn, made by the first who asks; NULL without memory. */
+static struct prefetch *prefetch_of(struct dnode *dn)
 {
-    mutex_destroy(&p->lock);
+    struct prefetch *p = atomic_load(&dn->prefetch);
+    if (p != NULL)
+        return p;
+    struct prefetch *mine = mem_zalloc(sizeof(*mine));
+    if (mine == NULL)
+        return NULL;
+    mutex_init(&mine->lock, RANK_LEAF);
+    if (atomic_compare_exchange_strong(&dn->prefetch, &p, mine))
+        return mine;
+    prefetch_free(mine);
+    return p;
 }
 
 static struct prefetch_stream *stream_match(struct prefetch *p, uint64_t first, uint64_t n)
@@ -111,8 +125,8 @@ static void prefetch_level(struct dnode *dn, unsigned level, uint64_t from, uint
 
 void prefetch_access(struct dnode *dn, uint64_t first, uint64_t n)
 {
-    struct prefetch *p = &dn->prefetch;
-    if (dn->maxblkid == 0 || dn->os->zp->arc == NULL)
+    struct prefetch *p = dn->maxblkid == 0 || dn->os->zp->arc == NULL ? NULL : prefetch_of(dn);
+    if (p == NULL)
         return;
     struct prefetch_plan plan = {0};
     mutex_lock(&p->lock);

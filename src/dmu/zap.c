@@ -4,7 +4,7 @@
  * (dnode_user_get), so that a struct zap handle is a hold of that dnode and opening one again is a
  * hash lookup.
  *
- * Callers: zap.h. Locks: DNODE (user_lock) while parsing. Errors: see zap.h.
+ * Callers: zap.h. Locks: DNODE (make_lock) while parsing. Errors: see zap.h.
  */
 #include "dmu/zap_impl.h"
 
@@ -143,10 +143,13 @@ void zap_close(struct zap *zap)
 {
     if (zap == NULL)
         return;
-    if (zap->dn != NULL)
-        dnode_rele(zap->dn);
-    else
+    struct dnode *dn = zap->dn;
+    if (dn == NULL) {
         zap_free(zap);
+        return;
+    }
+    dnode_user_put(dn);
+    dnode_rele(dn);
 }
 
 uint64_t zap_count(const struct zap *zap)

@@ -2,7 +2,7 @@
 /*
  * Inside the ZAP. A struct zap is what was parsed of one object: for a micro ZAP a copy of its
  * block with an index sorted by (hash, cd), for a fat one its header. It hangs off the dnode and is
- * shared by all who have it open (an open handle is a hold of the dnode), so looking something up
+ * shared by all who have it open (an open handle is a hold of both), so looking something up
  * parses nothing again.
  *
  * It does not change once made. Writing will replace it as a whole under the dnode's lock (micro)

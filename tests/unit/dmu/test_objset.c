@@ -11,6 +11,7 @@
 
 #include "dmu/traverse.h"
 #include "fake_arc.h"
+#include "zap_builder.h"
 
 #define SLOTS 96u
 
@@ -341,6 +342,42 @@ static void cache_is_bounded(void **state)
     assert_int_equal(fake.held, 0);
     dnode_rele(dn);
     free(block);
+    close_world(w);
+}
+
+/* Indexes of ZAPs that nobody has open stay within their limit, though their dnodes are held. */
+static void zap_indexes_are_bounded(void **state)
+{
+    enum { N = 90, SIZE = 131072 };
+    struct world *w = calloc(1, sizeof(*w));
+    struct dnode *dn[N + 1];
+    struct mem_zap m;
+    build_micro(&m, SIZE, 99, 0);
+    micro_put(&m, 5, "name", 77, 0);
+    struct dnode_phys p = fake_dnode(OBJTYPE_DIRECTORY, SIZE);
+    p.blkptr[0] = fake_write(m.data, SIZE, OBJTYPE_DIRECTORY, 0, 10, 1, false);
+    for (unsigned i = 1; i <= N; i++)
+        put_dnode(w, i, &p);
+    w->root = fake_objset(w->slots, SLOTS, 4096, false);
+    assert_int_equal(objset_open(&w->zp, 21, &w->root, 0, &w->os), 0);
+    struct zap *first, *again;
+    assert_int_equal(zap_open(w->os, 1, &first), 0);
+    for (unsigned i = 1; i <= N; i++) {
+        uint64_t v = 0;
+        dn[i] = hold(w, i);
+        assert_int_equal(zap_get_u64(w->os, i, "name", &v), 0);
+        assert_int_equal(v, 77);
+        assert_true(w->os->dp->user_cached <= DMU_USER_CACHE);
+    }
+    assert_true(w->os->dp->user_cached > DMU_USER_CACHE / 2);
+    assert_int_equal(zap_open(w->os, 1, &again), 0);
+    assert_ptr_equal(first, again); /* in use all the time */
+    zap_close(first);
+    zap_close(again);
+    for (unsigned i = 1; i <= N; i++)
+        dnode_rele(dn[i]);
+    assert_int_equal(zap_open(w->os, FILE_SMALL + N, &again), ZE_NOENT);
+    mem_zap_fini(&m);
     close_world(w);
 }
 
@@ -744,6 +781,7 @@ int main(void)
         cmocka_unit_test(listing_goes_on_after_damage),
         cmocka_unit_test(concurrent_readers_share_one_read),
         cmocka_unit_test(cache_is_bounded),
+        cmocka_unit_test(zap_indexes_are_bounded),
         cmocka_unit_test(many_readers),
         cmocka_unit_test(read_ahead),
         cmocka_unit_test(pointers_that_do_not_belong),
