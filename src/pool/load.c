@@ -371,6 +371,10 @@ static int step_directory(struct pool *pool)
     int err = load_salt(pool);
     if (err == 0)
         err = load_directory(pool);
+    /* One without the other: some software lost the vdevs' ZAPs. */
+    if (err == 0 && pool->avz_object == 0 &&
+        nvlist_exists(pool->config, "com.delphix:has_per_vdev_zaps"))
+        err = err_raise(ZE_CORRUPT, "the list of vdev ZAPs is missing");
     if (err == 0)
         err = load_scan(pool);
     if (err == 0)
