@@ -51,3 +51,5 @@ for name; do
     "$build/bench/$name" $args || echo "$name: ended with $?"
     echo
 done
+
+[ -n "$quick" ] || { echo "== bench_mount"; BUILD="$build" bench/bench_mount.sh || echo "bench_mount: ended with $?"; }
