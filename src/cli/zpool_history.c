@@ -45,7 +45,8 @@ static int print_record(void *arg, const struct nvlist *r)
     } else if (o->internal && name != NULL) {
         printf("%s [txg:%llu] %s", when, (unsigned long long)nvlist_u64(r, "history txg", 0), name);
         if (nvlist_exists(r, "dsname"))
-            printf(" %s (%llu)", nvlist_string(r, "dsname", ""), (unsigned long long)nvlist_u64(r, "dsid", 0));
+            printf(" %s (%llu)", nvlist_string(r, "dsname", ""),
+                   (unsigned long long)nvlist_u64(r, "dsid", 0));
         printf(" %s", text);
     } else if (o->internal && nvlist_exists(r, "ioctl")) {
         printf("%s ioctl %s", when, nvlist_string(r, "ioctl", ""));
@@ -72,6 +73,8 @@ int zpool_history(struct cli *cli, int argc, char **argv)
         o.longs |= c == 'l';
     }
     status = zpool_fetch(cli, argc - optind, argv + optind, &pools);
+    if (pools.n == 0 && status == CLI_OK)
+        fprintf(stderr, "no pools available\n");
     for (size_t i = 0; i < pools.n; i++) {
         AUTO_NVLIST struct nvlist *args = NULL;
         struct zuse_callbacks cb = {.item = print_record, .arg = &o, .fd = -1};

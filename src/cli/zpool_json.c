@@ -84,29 +84,37 @@ static void add_children(json_t *j, const struct nvlist *vd, const char *class,
     json_decref(list);
 }
 
+json_t *zpool_json_vdev_head(const struct nvlist *vd, const char *name, const char *class,
+                             const struct zpool_json_options *o)
+{
+    static const char *const paths[] = {"path", "phys_path", "devid"};
+    json_t *j = json_object();
+
+    json_object_set_new(j, "name", json_string(name));
+    json_object_set_new(j, "vdev_type", json_string(nvlist_string(vd, "type", "")));
+    json_object_set_new(j, "guid", exact(nvlist_u64(vd, "guid", 0), o));
+    for (size_t i = 0; i < array_len(paths); i++) {
+        if (nvlist_exists(vd, paths[i]))
+            json_object_set_new(j, paths[i], json_string(nvlist_string(vd, paths[i], "")));
+    }
+    json_object_set_new(j, "class", json_string(class));
+    if (strcmp(class, "spare") == 0)
+        json_object_set_new(
+            j, "state", json_string(nvlist_u64(vd, "spare_in_use", 0) != 0 ? "INUSE" : "AVAIL"));
+    else
+        json_object_set_new(j, "state", json_string(state_text(vd)));
+    return j;
+}
+
 static json_t *vdev_json(const struct nvlist *vd, const char *name, const char *class,
                          const struct zpool_json_options *o, unsigned flags)
 {
     bool root = zpool_vdev_is_type(vd, "root"), spare = strcmp(class, "spare") == 0;
-    json_t *j = json_object();
+    json_t *j = zpool_json_vdev_head(vd, name, class, o);
     size_t nchildren;
 
     (void)zpool_children(vd, "children", &nchildren);
-    json_object_set_new(j, "name", json_string(name));
-    json_object_set_new(j, "vdev_type", json_string(nvlist_string(vd, "type", "")));
-    json_object_set_new(j, "guid", exact(nvlist_u64(vd, "guid", 0), o));
-    if (nvlist_exists(vd, "path"))
-        json_object_set_new(j, "path", json_string(nvlist_string(vd, "path", "")));
-    if (nvlist_exists(vd, "phys_path"))
-        json_object_set_new(j, "phys_path", json_string(nvlist_string(vd, "phys_path", "")));
-    if (nvlist_exists(vd, "devid"))
-        json_object_set_new(j, "devid", json_string(nvlist_string(vd, "devid", "")));
-    json_object_set_new(j, "class", json_string(class));
-    if (spare) {
-        json_object_set_new(j, "state",
-                            json_string(nvlist_u64(vd, "spare_in_use", 0) != 0 ? "INUSE" : "AVAIL"));
-    } else {
-        json_object_set_new(j, "state", json_string(state_text(vd)));
+    if (!spare) {
         add_nonzero(j, "alloc_space", zpool_stat(vd, VDEV_STAT_ALLOC), o);
         add_nonzero(j, "total_space", zpool_stat(vd, VDEV_STAT_SPACE), o);
         add_nonzero(j, "def_space", zpool_stat(vd, VDEV_STAT_DSPACE), o);
@@ -118,7 +126,8 @@ static json_t *vdev_json(const struct nvlist *vd, const char *name, const char *
             add_nonzero(j, "phys_space", zpool_stat(vd, VDEV_STAT_PSPACE), o);
         json_object_set_new(j, "read_errors", number(zpool_stat(vd, VDEV_STAT_READ_ERRORS), o));
         json_object_set_new(j, "write_errors", number(zpool_stat(vd, VDEV_STAT_WRITE_ERRORS), o));
-        json_object_set_new(j, "checksum_errors", number(zpool_stat(vd, VDEV_STAT_CHECKSUM_ERRORS), o));
+        json_object_set_new(j, "checksum_errors",
+                            number(zpool_stat(vd, VDEV_STAT_CHECKSUM_ERRORS), o));
         if (nchildren == 0)
             json_object_set_new(j, "slow_ios", number(zpool_stat(vd, VDEV_STAT_SLOW_IOS), o));
     }
@@ -166,7 +175,8 @@ static void add_aux(json_t *pool, const struct nvlist *root, const char *from, c
     json_decref(list);
 }
 
-static json_t *status_of(const struct nvlist *item, const struct zpool_json_options *o, unsigned flags)
+static json_t *status_of(const struct nvlist *item, const struct zpool_json_options *o,
+                         unsigned flags)
 {
     const struct nvlist *config = nvlist_child(item, "config");
     const struct nvlist *root = config != NULL ? nvlist_child(config, "vdev_tree") : NULL;
@@ -185,7 +195,8 @@ static json_t *status_of(const struct nvlist *item, const struct zpool_json_opti
 
         snprintf(id, sizeof(id), "ZFS-8000-%s", why.message_id);
         json_object_set_new(j, "msgid", json_string(id));
-        snprintf(id, sizeof(id), "https://openzfs.github.io/openzfs-docs/msg/ZFS-8000-%s", why.message_id);
+        snprintf(id, sizeof(id), "https://openzfs.github.io/openzfs-docs/msg/ZFS-8000-%s",
+                 why.message_id);
         json_object_set_new(j, "moreinfo", json_string(id));
     }
     if (root != NULL) {
@@ -198,18 +209,20 @@ static json_t *status_of(const struct nvlist *item, const struct zpool_json_opti
         add_aux(j, root, "spares", "spare", o, flags);
     }
     json_decref(vdevs);
-    json_object_set_new(j, "error_count", number(config != NULL ? nvlist_u64(config, "error_count", 0) : 0, o));
+    json_object_set_new(j, "error_count",
+                        number(config != NULL ? nvlist_u64(config, "error_count", 0) : 0, o));
     return j;
 }
 
-void zpool_json_status(struct cli *cli, const struct cli_items *items, const struct zpool_json_options *o,
-                       unsigned name_flags)
+void zpool_json_status(struct cli *cli, const struct cli_items *items,
+                       const struct zpool_json_options *o, unsigned name_flags)
 {
     json_t *root = cli_json_begin("zpool status"), *pools = json_object();
     char guid[32];
 
     for (size_t i = 0; i < items->n; i++) {
-        snprintf(guid, sizeof(guid), "%llu", (unsigned long long)nvlist_u64(items->item[i], "guid", 0));
+        snprintf(guid, sizeof(guid), "%llu",
+                 (unsigned long long)nvlist_u64(items->item[i], "guid", 0));
         json_object_set_new(pools, o->key_guid ? guid : nvlist_string(items->item[i], "name", ""),
                             status_of(items->item[i], o, name_flags));
     }

@@ -10,6 +10,9 @@ struct zpool_json_options {
 };
 /* name, type, state, pool_guid, txg, versions of one pool_list / pool_config item. */
 json_t *zpool_json_pool(const struct nvlist *item, const struct zpool_json_options *o);
+/* name, vdev_type, guid, paths, class, state of a vdev. */
+json_t *zpool_json_vdev_head(const struct nvlist *vd, const char *name, const char *class,
+                             const struct zpool_json_options *o);
 void zpool_json_status(struct cli *cli, const struct cli_items *items, const struct zpool_json_options *o,
                        unsigned name_flags);
 

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "cli/zpool_cli.h"
+#include "cli/zpool_prop.h"
 
 static int zpool_version(struct cli *cli, int argc, char **argv);
 
@@ -11,9 +11,14 @@ static const struct {
     const char *name;
     int (*run)(struct cli *cli, int argc, char **argv);
 } commands[] = {
-    {"list", zpool_list},       {"status", zpool_status}, {"import", zpool_import}, {"export", zpool_export},
-    {"get", zpool_get},         {"history", zpool_history}, {"events", zpool_events}, {"labelclear", zpool_labelclear},
+    {"list", zpool_list},       {"status", zpool_status},
+    {"import", zpool_import},   {"export", zpool_export},
+    {"get", zpool_get},         {"history", zpool_history},
+    {"events", zpool_events},   {"labelclear", zpool_labelclear},
     {"iostat", zpool_iostat},   {"version", zpool_version},
+    {"upgrade", zpool_upgrade}, {"set", zpool_set},
+    {"sync", zpool_sync},       {"wait", zpool_wait},
+    {"reopen", zpool_reopen},
 };
 
 static int zpool_version(struct cli *cli, int argc, char **argv)
@@ -22,7 +27,8 @@ static int zpool_version(struct cli *cli, int argc, char **argv)
         json_t *root = cli_json_begin("zpool version");
 
         json_object_set_new(root, "zfs_version",
-                            json_pack("{s:s, s:s}", "userland", "zuse-" ZUSE_VERSION, "kernel", "zuse-" ZUSE_VERSION));
+                            json_pack("{s:s, s:s}", "userland", "zuse-" ZUSE_VERSION, "kernel",
+                                      "zuse-" ZUSE_VERSION));
         cli_json_print(root);
         return CLI_OK;
     }
@@ -32,7 +38,8 @@ static int zpool_version(struct cli *cli, int argc, char **argv)
     return CLI_OK;
 }
 
-static const char footer[] = "\nFor further help on a command or topic, run: zpool help [<topic>]\n";
+static const char footer[] =
+    "\nFor further help on a command or topic, run: zpool help [<topic>]\n";
 
 int zpool_usage_print(FILE *out, const char *name)
 {
@@ -40,14 +47,16 @@ int zpool_usage_print(FILE *out, const char *name)
         fprintf(out, "usage: zpool command args ...\nwhere 'command' is one of the following:\n\n");
         for (const struct usage_entry *u = zpool_usage; u->name != NULL; u++)
             fprintf(out, "%s%s", u->text, u->gap && u[1].name != NULL ? "\n" : "");
+        fputs(footer, out);
     } else {
         fprintf(out, "usage:\n");
         for (const struct usage_entry *u = zpool_usage; u->name != NULL; u++) {
             if (strcmp(u->name, name) == 0)
                 fputs(u->text, out);
         }
+        if (strcmp(name, "get") == 0 || strcmp(name, "set") == 0 || strcmp(name, "list") == 0)
+            zpool_prop_usage(out);
     }
-    fputs(footer, out);
     return out == stdout ? CLI_OK : CLI_USAGE;
 }
 
@@ -63,7 +72,8 @@ int zpool_cannot(struct cli *cli, const char *action, const char *name, int err)
         why = "permission denied";
     fprintf(stderr, "cannot %s '%s': %s\n", action, name, why);
     if (err == ZE_POOLEXISTS)
-        fprintf(stderr, "use the form 'zpool import <pool | id> <newpool>' to give it a new name\n");
+        fprintf(stderr,
+                "use the form 'zpool import <pool | id> <newpool>' to give it a new name\n");
     return CLI_FAILED;
 }
 
@@ -78,24 +88,21 @@ static bool is_known(const char *name)
 
 int zpool_main(struct cli *cli, int argc, char **argv)
 {
+    int status;
+
     if (argc < 2) {
         fprintf(stderr, "missing command\n");
         return zpool_usage_print(stderr, NULL);
     }
-    if (strcmp(argv[1], "-?") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
+    if (strcmp(argv[1], "-?") == 0 || strcmp(argv[1], "--help") == 0 ||
+        strcmp(argv[1], "help") == 0)
         return zpool_usage_print(stdout, argc > 2 && is_known(argv[2]) ? argv[2] : NULL);
     for (size_t i = 0; i < array_len(commands); i++) {
         if (strcmp(commands[i].name, argv[1]) == 0)
             return commands[i].run(cli, argc - 1, argv + 1);
     }
-    if (is_known(argv[1])) {
-        if (argc == 2) {
-            fprintf(stderr, "missing pool name argument\n");
-            return zpool_usage_print(stderr, argv[1]);
-        }
-        fprintf(stderr, "zpool %s: not supported yet\n", argv[1]);
-        return CLI_FAILED;
-    }
+    if (zpool_write_command(cli, argc - 1, argv + 1, &status))
+        return status;
     fprintf(stderr, "unrecognized command '%s'\n", argv[1]);
     return zpool_usage_print(stderr, NULL);
 }

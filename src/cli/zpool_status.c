@@ -24,7 +24,8 @@ static int print_error_path(void *arg, const struct nvlist *item)
     return 0;
 }
 
-static void print_errors(struct cli *cli, const struct nvlist *config, const char *pool, bool verbose)
+static void print_errors(struct cli *cli, const struct nvlist *config, const char *pool,
+                         bool verbose)
 {
     uint64_t errors = nvlist_u64(config, "error_count", 0);
     struct zuse_callbacks cb = {.item = print_error_path, .fd = -1};
@@ -147,13 +148,22 @@ static int parse_one(int c, struct status_options *o)
     }
 }
 
+/* Scripts run with what the service may do: not offered. */
+static int refuse_scripts(void)
+{
+    fprintf(stderr, geteuid() == 0
+                        ? "Can't run -c with root privileges unless ZPOOL_SCRIPTS_AS_ROOT is set.\n"
+                        : "Can't run -c: scripts are not supported\n");
+    return CLI_FAILED;
+}
+
 static int parse(int argc, char **argv, struct status_options *o)
 {
     int c, err = 0;
 
     cli_getopt_reset();
     while (err == 0 && (c = cli_getopt(argc, argv, "c:dDegijLpPstT:vx", longs)) != -1)
-        err = c == 'c' ? CLI_USAGE : parse_one(c, o);
+        err = c == 'c' ? refuse_scripts() : parse_one(c, o);
     return err;
 }
 
@@ -166,7 +176,8 @@ static int fetch(struct cli *cli, int argc, char **argv, struct cli_items *items
 
     err = err != 0 ? err : nvlist_add_bool(args, "props", true);
     if (argc == 0)
-        return err != 0 || cli_call_items(cli, "pool_config", args, items) != 0 ? CLI_FAILED : CLI_OK;
+        return err != 0 || cli_call_items(cli, "pool_config", args, items) != 0 ? CLI_FAILED
+                                                                                : CLI_OK;
     memset(items, 0, sizeof(*items));
     for (int i = 0; i < argc; i++) {
         const char *const name[] = {argv[i]};
@@ -191,21 +202,6 @@ static int fetch(struct cli *cli, int argc, char **argv, struct cli_items *items
     return status;
 }
 
-static void print_date(char how)
-{
-    time_t now = time(NULL);
-    struct tm tm;
-    char text[64];
-
-    if (how == 'u') {
-        printf("%lld\n", (long long)now);
-        return;
-    }
-    localtime_r(&now, &tm);
-    strftime(text, sizeof(text), "%a %b %e %H:%M:%S %Z %Y", &tm);
-    puts(text);
-}
-
 static int report(struct cli *cli, int argc, char **argv, const struct status_options *o)
 {
     struct cli_items items;
@@ -213,7 +209,7 @@ static int report(struct cli *cli, int argc, char **argv, const struct status_op
     size_t shown = 0;
 
     if (o->date != 0)
-        print_date(o->date);
+        zpool_date_print(o->date);
     if (o->json.on) {
         zpool_json_status(cli, &items, &o->json, o->rows.name_flags);
         cli_items_free(&items);
@@ -233,49 +229,27 @@ static int report(struct cli *cli, int argc, char **argv, const struct status_op
         print_pool(cli, items.item[i], o);
     }
     if (items.n == 0 && argc == 0 && status == CLI_OK)
-        puts("no pools available");
+        fputs("no pools available\n", stderr);
     else if (o->only_problems && shown == 0 && argc == 0 && items.n > 0)
         puts("all pools are healthy");
     cli_items_free(&items);
     return status;
 }
 
-/* Trailing "interval [count]". */
-static void take_interval(int *argc, char **argv, double *interval, unsigned long *count)
-{
-    char *end;
-    double last;
-
-    *interval = 0;
-    *count = 0;
-    if (*argc > 0 && (last = strtod(argv[*argc - 1], &end), *end == '\0') && last > 0) {
-        *interval = last;
-        --*argc;
-        if (*argc > 0 && (last = strtod(argv[*argc - 1], &end), *end == '\0') && last > 0) {
-            *count = (unsigned long)*interval;
-            *interval = last;
-            --*argc;
-        }
-    }
-}
-
 int zpool_status(struct cli *cli, int argc, char **argv)
 {
     struct status_options o = {0};
-    unsigned long count, done = 0;
-    double interval;
-    int status;
+    struct zpool_interval every;
+    int status, err = parse(argc, argv, &o);
 
-    if (parse(argc, argv, &o) != 0)
-        return zpool_usage_print(stderr, "status");
+    if (err != 0)
+        return err == CLI_USAGE ? zpool_usage_print(stderr, "status") : err;
     argc -= optind;
     argv += optind;
-    take_interval(&argc, argv, &interval, &count);
-    for (;;) {
+    if (!zpool_interval_take(&every, &argc, argv))
+        return zpool_usage_print(stderr, "status");
+    do
         status = report(cli, argc, argv, &o);
-        if (interval == 0 || (count != 0 && ++done >= count))
-            return status;
-        fflush(stdout);
-        usleep((useconds_t)(interval * 1e6));
-    }
+    while (zpool_interval_next(&every));
+    return status;
 }

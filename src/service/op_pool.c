@@ -15,6 +15,7 @@
 #include "pool/events.h"
 #include "pool/history.h"
 #include "pool/pool_props.h"
+#include "pool/vdev_props.h"
 #include "pool/scan.h"
 #include "vdev/vdev_label.h"
 #include "zpl/zpl.h"
@@ -429,14 +430,36 @@ static int op_pool_config(struct service *s, struct op_context *ctx, const struc
     return each_pool(s, ctx, args, nvlist_bool(args, "props", false));
 }
 
+/* One item a vdev. */
+static int get_vdevs(struct op_context *ctx, struct pool *pool, const char *const *vdevs,
+                     size_t nvdevs, const char *const *names, size_t n)
+{
+    int err = 0;
+
+    for (size_t i = 0; i < nvdevs && err == 0; i++) {
+        AUTO_NVLIST struct nvlist *item = NULL, *props = NULL;
+        const struct vdev *vd = pool_vdev_find(pool, vdevs[i]);
+
+        if (vd == NULL)
+            return err_raise(ZE_NOENT, "no such device in pool");
+        err = nvlist_create(&item);
+        err = err != 0 ? err : pool_vdev_props_get(pool, vd, names, n, &props);
+        err = err != 0 ? err : nvlist_add_string(item, "name", vdevs[i]);
+        err = err != 0 ? err : nvlist_add_u64(item, "guid", vd->guid);
+        err = err != 0 ? err : nvlist_add_nvlist(item, "props", props);
+        err = err != 0 ? err : op_item(ctx, item);
+    }
+    return err;
+}
+
 static int op_pool_get(struct service *s, struct op_context *ctx, const struct nvlist *args,
                        struct nvlist *result)
 {
     AUTO_POOL struct pool *pool = NULL;
     AUTO_NVLIST struct nvlist *props = NULL;
-    const char *const *names = NULL;
+    const char *const *names = NULL, *const * vdevs;
     const char *name;
-    size_t n = 0;
+    size_t n = 0, nvdevs;
     int err = op_arg_string(args, "pool", &name);
 
     err = err != 0 ? err : service_pool_hold(s, name, &pool);
@@ -445,6 +468,8 @@ static int op_pool_get(struct service *s, struct op_context *ctx, const struct n
         return err;
     }
     (void)nvlist_lookup_string_array(args, "props", &names, &n);
+    if (nvlist_lookup_string_array(args, "vdevs", &vdevs, &nvdevs) == 0)
+        return get_vdevs(ctx, pool, vdevs, nvdevs, names, n);
     err = pool_props_get(pool, names, n, &props);
     return err != 0 ? err : nvlist_add_nvlist(result, "props", props);
 }
