@@ -18,14 +18,16 @@ static struct fuse_mount *mount_of(fuse_req_t req)
     return fuse_req_userdata(req);
 }
 
-static struct fuse_node *node_of(struct fuse_mount *m, fuse_ino_t ino)
+/* The node of a request, held; on failure the request is answered and NULL returned. */
+static struct zpl_node *hold(fuse_req_t req, fuse_ino_t ino)
 {
-    return ino == FUSE_ROOT_ID ? &m->nodes.root : (struct fuse_node *)(uintptr_t)ino;
-}
+    struct zpl_node *n = NULL;
+    int err = fuse_nodes_hold(&mount_of(req)->nodes, ino, &n);
 
-static struct zpl_node *zpl_node_of(fuse_req_t req, fuse_ino_t ino)
-{
-    return node_of(mount_of(req), ino)->n;
+    if (err == 0)
+        return n;
+    fuse_fail(req, err);
+    return NULL;
 }
 
 /*
@@ -81,28 +83,31 @@ static int check_access(fuse_req_t req, struct zpl_node *n, int mask)
 
 /* ---- names ---- */
 
+/* Drops the hold on n. */
 static int fill_entry(struct fuse_mount *m, struct zpl_node *n, struct fuse_entry_param *e)
 {
-    struct fuse_node *f;
+    int err;
 
     memset(e, 0, sizeof(*e));
     fill_stat(m, n, &e->attr);
-    f = fuse_nodes_get(&m->nodes, n);
-    if (f == NULL)
-        return ZE_NOMEM;
-    e->ino = f == &m->nodes.root ? FUSE_ROOT_ID : (fuse_ino_t)(uintptr_t)f;
+    err = fuse_nodes_number(&m->nodes, n, &e->ino);
+    zpl_node_rele(n);
     e->attr_timeout = FUSE_FOREVER;
     e->entry_timeout = m->entry_timeout;
-    return 0;
+    return err;
 }
 
 static void fs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
     struct fuse_mount *m = mount_of(req);
-    struct zpl_node *dir = zpl_node_of(req, parent), *n;
+    AUTO_FUSE_NODE struct zpl_node *dir = hold(req, parent);
+    struct zpl_node *n;
     struct fuse_entry_param e;
-    int err = check_access(req, dir, X_OK);
+    int err;
 
+    if (dir == NULL)
+        return;
+    err = check_access(req, dir, X_OK);
     if (err == 0)
         err = zpl_lookup(dir, name, &n);
     if (err == ZE_NOENT) {
@@ -119,36 +124,27 @@ static void fs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
         fuse_reply_entry(req, &e);
 }
 
-static void fs_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup)
-{
-    struct fuse_mount *m = mount_of(req);
-
-    fuse_nodes_forget(&m->nodes, node_of(m, ino), nlookup);
-    fuse_reply_none(req);
-}
-
-static void fs_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
-{
-    struct fuse_mount *m = mount_of(req);
-
-    for (size_t i = 0; i < count; i++)
-        fuse_nodes_forget(&m->nodes, node_of(m, forgets[i].ino), forgets[i].nlookup);
-    fuse_reply_none(req);
-}
-
 static void fs_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+    AUTO_FUSE_NODE struct zpl_node *n = hold(req, ino);
     struct stat st;
 
-    fill_stat(mount_of(req), zpl_node_of(req, ino), &st);
+    if (n == NULL)
+        return;
+    fill_stat(mount_of(req), n, &st);
     fuse_reply_attr(req, &st, FUSE_FOREVER);
 }
 
 static void fs_readlink(fuse_req_t req, fuse_ino_t ino)
 {
+    AUTO_FUSE_NODE struct zpl_node *n = hold(req, ino);
     char target[4096 + 1];
     size_t got;
-    int err = zpl_readlink(zpl_node_of(req, ino), target, sizeof(target) - 1, &got);
+    int err;
+
+    if (n == NULL)
+        return;
+    err = zpl_readlink(n, target, sizeof(target) - 1, &got);
 
     if (err != 0) {
         fuse_fail(req, err);
@@ -160,7 +156,10 @@ static void fs_readlink(fuse_req_t req, fuse_ino_t ino)
 
 static void fs_access(fuse_req_t req, fuse_ino_t ino, int mask)
 {
-    fuse_fail(req, check_access(req, zpl_node_of(req, ino), mask));
+    AUTO_FUSE_NODE struct zpl_node *n = hold(req, ino);
+
+    if (n != NULL)
+        fuse_fail(req, check_access(req, n, mask));
 }
 
 /* ---- directories ---- */
@@ -213,10 +212,14 @@ static int add_entry(void *arg, const struct zpl_dirent *e)
 
 static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, bool plus)
 {
-    struct dir_filler d = {
-        .req = req, .m = mount_of(req), .dir = zpl_node_of(req, ino), .len = size, .plus = plus};
+    AUTO_FUSE_NODE struct zpl_node *n = hold(req, ino);
+    struct dir_filler d = {.req = req, .m = mount_of(req), .dir = n, .len = size, .plus = plus};
     char *buf AUTO_FREE = malloc(size);
-    int err = buf == NULL ? ZE_NOMEM : check_access(req, d.dir, R_OK);
+    int err;
+
+    if (n == NULL)
+        return;
+    err = buf == NULL ? ZE_NOMEM : check_access(req, n, R_OK);
 
     d.buf = buf;
     if (err == 0)
@@ -244,6 +247,7 @@ static void fs_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t of
 /* ENOSYS means "always fine": the kernel opens files itself from then on and keeps their pages. */
 static void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+    AUTO_FUSE_NODE struct zpl_node *n = NULL;
     struct fuse_mount *m = mount_of(req);
     int err;
 
@@ -255,7 +259,10 @@ static void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
         fuse_reply_err(req, ENOSYS);
         return;
     }
-    err = check_access(req, zpl_node_of(req, ino), R_OK);
+    n = hold(req, ino);
+    if (n == NULL)
+        return;
+    err = check_access(req, n, R_OK);
     fi->keep_cache = 1;
     if (err != 0)
         fuse_fail(req, err);
@@ -266,9 +273,11 @@ static void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 static void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
     struct fuse_mount *m = mount_of(req);
-    struct zpl_node *n = zpl_node_of(req, ino);
+    AUTO_FUSE_NODE struct zpl_node *n = hold(req, ino);
     int err;
 
+    if (n == NULL)
+        return;
     if (!m->own_permission_checks && !zpl_is_ctldir(n)) {
         fuse_reply_err(req, ENOSYS);
         return;
@@ -296,12 +305,16 @@ static void reply_copied(fuse_req_t req, struct zpl_node *n, size_t size, off_t 
 static void fs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
                     struct fuse_file_info *fi)
 {
-    struct zpl_node *n = zpl_node_of(req, ino);
+    AUTO_FUSE_NODE struct zpl_node *n = hold(req, ino);
     struct iovec iov[PIN_MAX_BLOCKS];
     unsigned iovcnt = PIN_MAX_BLOCKS;
     struct dmu_pin *pin;
     size_t got;
-    int err = zpl_read_pin(n, (uint64_t)off, size, &pin, iov, &iovcnt, &got);
+    int err;
+
+    if (n == NULL)
+        return;
+    err = zpl_read_pin(n, (uint64_t)off, size, &pin, iov, &iovcnt, &got);
 
     if (err == ZE_RANGE) {
         reply_copied(req, n, size, off);
@@ -322,14 +335,17 @@ static void fs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 static void fs_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
                      struct fuse_file_info *fi)
 {
+    AUTO_FUSE_NODE struct zpl_node *n = hold(req, ino);
     uint64_t at = (uint64_t)off;
     int err;
 
+    if (n == NULL)
+        return;
     if (whence != SEEK_DATA && whence != SEEK_HOLE) {
         fuse_reply_err(req, EINVAL);
         return;
     }
-    err = zpl_seek(zpl_node_of(req, ino), whence == SEEK_HOLE, &at);
+    err = zpl_seek(n, whence == SEEK_HOLE, &at);
     if (err == ZE_NODATA)
         fuse_reply_err(req, ENXIO);
     else if (err != 0)
@@ -350,9 +366,14 @@ static void fs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 
 static void fs_statfs(fuse_req_t req, fuse_ino_t ino)
 {
+    AUTO_FUSE_NODE struct zpl_node *n = hold(req, ino);
     struct zpl_statfs s;
     struct statvfs st = {0};
-    int err = zpl_statfs(zpl_node_zpl(zpl_node_of(req, ino)), &s);
+    int err;
+
+    if (n == NULL)
+        return;
+    err = zpl_statfs(zpl_node_zpl(n), &s);
 
     if (err != 0) {
         fuse_fail(req, err);
@@ -384,22 +405,27 @@ static void reply_xattr(fuse_req_t req, int err, const char *buf, size_t size, s
 
 static void fs_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
+    AUTO_FUSE_NODE struct zpl_node *n = hold(req, ino);
     char *buf AUTO_FREE = size != 0 ? malloc(size) : NULL;
     size_t need = 0;
-    int err = size != 0 && buf == NULL
-                  ? ZE_NOMEM
-                  : zpl_getxattr(zpl_node_of(req, ino), name, buf, size, &need);
+    int err;
 
+    if (n == NULL)
+        return;
+    err = size != 0 && buf == NULL ? ZE_NOMEM : zpl_getxattr(n, name, buf, size, &need);
     reply_xattr(req, err, buf, size, need);
 }
 
 static void fs_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
+    AUTO_FUSE_NODE struct zpl_node *n = hold(req, ino);
     char *buf AUTO_FREE = size != 0 ? malloc(size) : NULL;
     size_t need = 0;
-    int err = size != 0 && buf == NULL ? ZE_NOMEM
-                                       : zpl_listxattr(zpl_node_of(req, ino), buf, size, &need);
+    int err;
 
+    if (n == NULL)
+        return;
+    err = size != 0 && buf == NULL ? ZE_NOMEM : zpl_listxattr(n, buf, size, &need);
     reply_xattr(req, err, buf, size, need);
 }
 
@@ -436,8 +462,6 @@ static void fs_init(void *userdata, struct fuse_conn_info *conn)
 static const struct fuse_lowlevel_ops fs_ops = {
     .init = fs_init,
     .lookup = fs_lookup,
-    .forget = fs_forget,
-    .forget_multi = fs_forget_multi,
     .getattr = fs_getattr,
     .readlink = fs_readlink,
     .access = fs_access,
@@ -457,8 +481,7 @@ static const struct fuse_lowlevel_ops fs_ops = {
 
 static void close_fs(struct fuse_mount *m)
 {
-    fuse_nodes_clear(&m->nodes);
-    mutex_destroy(&m->nodes.lock);
+    fuse_nodes_fini(&m->nodes);
     zpl_unmount(m->z);
 }
 
@@ -466,13 +489,13 @@ int fuse_mount_fs(struct zpl *z, const struct fuse_mount_options *opt, void (*go
                   void *arg, struct fuse_mount **out)
 {
     struct fuse_mount *m = mem_zalloc(sizeof(*m));
+    struct zpl_node *root;
     int err;
 
     if (m == NULL) {
         zpl_unmount(z);
         return ZE_NOMEM;
     }
-    mutex_init(&m->nodes.lock, RANK_FUSE);
     m->z = z;
     m->close = close_fs;
     m->gone = gone;
@@ -480,7 +503,12 @@ int fuse_mount_fs(struct zpl *z, const struct fuse_mount_options *opt, void (*go
     m->own_permission_checks = opt->own_permission_checks;
     m->posix_acl = opt->posix_acl && !opt->own_permission_checks;
     m->entry_timeout = opt->own_permission_checks ? 0 : FUSE_FOREVER;
-    err = zpl_root(z, &m->nodes.root.n);
+    err = fuse_nodes_init(&m->nodes, z);
+    err = err != 0 ? err : zpl_root(z, &root);
+    if (err == 0) {
+        m->nodes.root_object = zpl_node_object(root);
+        zpl_node_rele(root);
+    }
     if (err != 0) {
         close_fs(m);
         free(m);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Inside of fuse/: a running session, and the table of nodes the kernel knows. Only fuse/ includes
- * this.
+ * Inside of fuse/: a running session, and how the kernel's node numbers name our nodes. Only fuse/
+ * includes this.
  *
- * A node number the kernel uses is the address of a fuse_node; one exists for each zpl_node the
- * kernel holds, counted by its lookups. The table makes hard links meet in one number.
+ * A node number is the object number with, in the upper 16 bits, a slot: 0 for the file system
+ * itself, others for snapshots reached through .zfs. So nothing is kept for a node the kernel
+ * remembers, however many there are.
  */
 #ifndef ZUSE_FUSE_FUSE_IMPL_H
 #define ZUSE_FUSE_FUSE_IMPL_H
@@ -18,26 +19,27 @@
 #include "base/worker.h"
 #include "fuse/fuse_mount.h"
 
-#define FUSE_NODE_BUCKETS 4096
-#define FUSE_MAX_IO       (1u << 20)
-#define FUSE_FOREVER      86400.0 /* seconds: we are the only writer */
-
-struct fuse_node {
-    struct fuse_node *hash_next;
-    struct zpl_node *n; /* held */
-    uint64_t lookups;
-};
+#define FUSE_MAX_IO  (1u << 20)
+#define FUSE_FOREVER 86400.0 /* seconds: we are the only writer */
 
 struct fuse_nodes {
-    struct mutex lock; /* RANK_FUSE */
-    struct fuse_node *bucket[FUSE_NODE_BUCKETS];
-    struct fuse_node root;
+    struct mutex lock; /* RANK_FUSE: slots */
+    struct zpl **slot; /* by slot; not held: snapshots live as long as the file system */
+    unsigned n;
+    uint64_t root_object;
 };
 
-/* Takes over the caller's hold on n. NULL: out of memory (hold dropped). */
-struct fuse_node *fuse_nodes_get(struct fuse_nodes *t, struct zpl_node *n);
-void fuse_nodes_forget(struct fuse_nodes *t, struct fuse_node *f, uint64_t lookups);
-void fuse_nodes_clear(struct fuse_nodes *t);
+int fuse_nodes_init(struct fuse_nodes *t, struct zpl *z);
+void fuse_nodes_fini(struct fuse_nodes *t);
+int fuse_nodes_number(struct fuse_nodes *t, struct zpl_node *n, fuse_ino_t *ino);
+/* Held; ZE_STALE for a number that names nothing. */
+int fuse_nodes_hold(struct fuse_nodes *t, fuse_ino_t ino, struct zpl_node **out);
+static inline void fuse_node_auto_rele(struct zpl_node **n)
+{
+    if (*n != NULL)
+        zpl_node_rele(*n);
+}
+#define AUTO_FUSE_NODE __attribute__((cleanup(fuse_node_auto_rele)))
 
 struct fuse_mount {
     struct fuse_session *se;

@@ -3,73 +3,75 @@
 
 #include <stdlib.h>
 
-static struct fuse_node **bucket_of(struct fuse_nodes *t, const struct zpl_node *n)
+#define OBJECT_BITS 48
+#define OBJECT_MASK ((1ull << OBJECT_BITS) - 1)
+#define MAX_SLOTS   0xffffu
+
+static struct zpl *slot_get(struct fuse_nodes *t, unsigned slot)
 {
-    return &t->bucket[((uintptr_t)n >> 4) % FUSE_NODE_BUCKETS];
+    MUTEX_GUARD(&t->lock);
+
+    return slot < t->n ? t->slot[slot] : NULL;
 }
 
-struct fuse_node *fuse_nodes_get(struct fuse_nodes *t, struct zpl_node *n)
+int fuse_nodes_init(struct fuse_nodes *t, struct zpl *z)
 {
-    struct fuse_node *f;
-
-    if (n == t->root.n) {
-        zpl_node_rele(n);
-        return &t->root;
-    }
-    mutex_lock(&t->lock);
-    for (f = *bucket_of(t, n); f != NULL && f->n != n; f = f->hash_next)
-        ;
-    if (f != NULL) {
-        f->lookups++;
-        mutex_unlock(&t->lock);
-        zpl_node_rele(n);
-        return f;
-    }
-    f = mem_zalloc(sizeof(*f));
-    if (f != NULL) {
-        f->n = n;
-        f->lookups = 1;
-        f->hash_next = *bucket_of(t, n);
-        *bucket_of(t, n) = f;
-    }
-    mutex_unlock(&t->lock);
-    if (f == NULL)
-        zpl_node_rele(n);
-    return f;
+    mutex_init(&t->lock, RANK_FUSE);
+    t->slot = mem_calloc(1, sizeof(*t->slot));
+    if (t->slot == NULL)
+        return ZE_NOMEM;
+    t->slot[0] = z;
+    t->n = 1;
+    return 0;
 }
 
-void fuse_nodes_forget(struct fuse_nodes *t, struct fuse_node *f, uint64_t lookups)
+void fuse_nodes_fini(struct fuse_nodes *t)
 {
-    struct fuse_node **at;
-
-    if (f == &t->root)
-        return;
-    mutex_lock(&t->lock);
-    f->lookups -= min_of(lookups, f->lookups);
-    if (f->lookups != 0) {
-        mutex_unlock(&t->lock);
-        return;
-    }
-    for (at = bucket_of(t, f->n); *at != f; at = &(*at)->hash_next)
-        ;
-    *at = f->hash_next;
-    mutex_unlock(&t->lock);
-    zpl_node_rele(f->n);
-    free(f);
+    free(t->slot);
+    mutex_destroy(&t->lock);
 }
 
-void fuse_nodes_clear(struct fuse_nodes *t)
+/* Snapshots get the next slot when the kernel first sees one of their nodes. */
+static int slot_of(struct fuse_nodes *t, struct zpl *z, unsigned *slot)
 {
-    for (size_t i = 0; i < FUSE_NODE_BUCKETS; i++) {
-        while (t->bucket[i] != NULL) {
-            struct fuse_node *f = t->bucket[i];
+    MUTEX_GUARD(&t->lock);
+    struct zpl **more;
 
-            t->bucket[i] = f->hash_next;
-            zpl_node_rele(f->n);
-            free(f);
+    for (unsigned i = 0; i < t->n; i++) {
+        if (t->slot[i] == z) {
+            *slot = i;
+            return 0;
         }
     }
-    if (t->root.n != NULL)
-        zpl_node_rele(t->root.n);
-    t->root.n = NULL;
+    if (t->n == MAX_SLOTS)
+        return err_raise(ZE_NOMEM, "more than %u snapshots in use through .zfs", MAX_SLOTS);
+    more = reallocarray(t->slot, t->n + 1, sizeof(*more));
+    if (more == NULL)
+        return ZE_NOMEM;
+    t->slot = more;
+    t->slot[t->n] = z;
+    *slot = t->n++;
+    return 0;
+}
+
+int fuse_nodes_number(struct fuse_nodes *t, struct zpl_node *n, fuse_ino_t *ino)
+{
+    unsigned slot;
+    int err = slot_of(t, zpl_node_zpl(n), &slot);
+
+    if (err != 0)
+        return err;
+    *ino = (fuse_ino_t)((uint64_t)slot << OBJECT_BITS | zpl_node_object(n));
+    if (slot == 0 && zpl_node_object(n) == t->root_object)
+        *ino = FUSE_ROOT_ID;
+    return 0;
+}
+
+int fuse_nodes_hold(struct fuse_nodes *t, fuse_ino_t ino, struct zpl_node **out)
+{
+    struct zpl *z = slot_get(t, (unsigned)(ino >> OBJECT_BITS));
+
+    if (z == NULL)
+        return err_raise(ZE_STALE, "node %llx", (unsigned long long)ino);
+    return zpl_get(z, ino == FUSE_ROOT_ID ? t->root_object : ino & OBJECT_MASK, 0, out);
 }
