@@ -161,7 +161,7 @@ int cli_getopt(int argc, char **argv, const char *spec, const struct option *lon
     char colon_spec[128];
     int c;
 
-    snprintf(colon_spec, sizeof(colon_spec), "%s%s", spec[0] == '+' || spec[0] == ':' ? "" : "+:", spec);
+    snprintf(colon_spec, sizeof(colon_spec), "%s%s", spec[0] == '+' || spec[0] == ':' ? "" : ":", spec);
     opterr = 0;
     c = longs != NULL ? getopt_long(argc, argv, colon_spec, longs, NULL) : getopt(argc, argv, colon_spec);
     if (c == ':') {

@@ -4,7 +4,7 @@
 
 #include "cli/zfs_cli.h"
 
-/* Datasets by name; snapshots and bookmarks behind their dataset, by createtxg. */
+/* Datasets by name; behind each its snapshots by createtxg, then its bookmarks by name. */
 static int by_default(const struct nvlist *a, const struct nvlist *b)
 {
     const char *x = nvlist_string(a, "name", ""), *y = nvlist_string(b, "name", "");
@@ -20,6 +20,8 @@ static int by_default(const struct nvlist *a, const struct nvlist *b)
         return (x[lx] != '\0') - (y[ly] != '\0');
     if (x[lx] != y[ly]) /* snapshots before bookmarks */
         return x[lx] == '@' ? -1 : 1;
+    if (x[lx] == '#')
+        return strcmp(x, y);
     tx = nvlist_u64(a, "createtxg", 0);
     ty = nvlist_u64(b, "createtxg", 0);
     if (tx != ty)

@@ -140,6 +140,7 @@ static const char *sourceless(const struct prop_def *p, const struct nvpair *val
     static const char *const local[] = {"volsize",        "quota",          "refquota",       "reservation",
                                         "refreservation", "filesystem_limit", "snapshot_limit",
                                         "filesystem_count", "snapshot_count"};
+    static const char *const own[] = {"version", "utf8only", "normalization", "casesensitivity"};
     uint64_t v = 0;
 
     (void)nvpair_u64(value, &v);
@@ -149,9 +150,12 @@ static const char *sourceless(const struct prop_def *p, const struct nvpair *val
     }
     if (p->attr == PROP_READONLY)
         return "NONE";
+    for (size_t i = 0; i < array_len(own); i++) {
+        if (strcmp(p->name, own[i]) == 0)
+            return "NONE";
+    }
     if (p->attr == PROP_ONCE || p->attr == PROP_ONCE_ND)
-        return p->kind == PROP_NUMBER ? (v == p->dflt ? "DEFAULT" : "NONE")
-                                      : (p->kind == PROP_INDEX && v == p->dflt ? "NONE" : "NONE");
+        return p->kind != PROP_STRING && v == p->dflt ? "DEFAULT" : "NONE";
     return "DEFAULT";
 }
 
@@ -201,6 +205,8 @@ void zfs_value_get(const struct nvlist *item, const char *prop, bool literal, st
         out->set = true;
         return;
     }
+    if (p != NULL && !zfs_prop_applies(prop, nvlist_u64(item, "type", 1)))
+        return;
     entry = props != NULL ? nvlist_child(props, prop) : NULL;
     value = entry != NULL ? nvlist_find(entry, "value") : NULL;
     if (value == NULL) {

@@ -73,7 +73,7 @@ static int next_option(const struct write_command *w, int argc, char **argv)
     char spec[64];
     int c;
 
-    snprintf(spec, sizeof(spec), "+:%s", w->spec);
+    snprintf(spec, sizeof(spec), "%s:%s", strcmp(w->name, "program") == 0 ? "+" : "", w->spec);
     opterr = 0;
     c = getopt(argc, argv, spec);
     if (c == ':' && strcmp(w->name, "create") == 0)

@@ -272,7 +272,7 @@ int zuse_main(struct cli *cli, int argc, char **argv)
     int c, status;
 
     cli_getopt_reset();
-    while ((c = cli_getopt(argc, argv, "d:k:h", NULL)) != -1) {
+    while ((c = cli_getopt(argc, argv, "+:d:k:h", NULL)) != -1) {
         if (c == 'd' && g.ndirs < MAX_DIRS)
             g.dir[g.ndirs++] = optarg;
         else if (c == 'k' && g.nkeys < MAX_DIRS)

@@ -173,7 +173,7 @@ static int get_clones(const struct computed *c)
     if (e == NULL)
         return ZE_NOMEM;
     if (c->ds->phys.next_clones_obj == 0)
-        return c->ds->phys.num_children == 1 ? add_string(c, "") : 0;
+        return 0;
     err = zap_open(dp->mos, c->ds->phys.next_clones_obj, &zap);
     if (err != 0)
         return err;
@@ -203,7 +203,9 @@ static int get_clones(const struct computed *c)
     }
     zap_cursor_fini(&cur);
     zap_close(zap);
-    return err == ZE_NOENT ? add_string(c, list != NULL ? list : "") : err;
+    if (err != ZE_NOENT)
+        return err;
+    return list != NULL ? add_string(c, list) : 0;
 }
 
 static int get_userrefs(const struct computed *c)

@@ -74,13 +74,14 @@ static int add_mounted(struct lister *l, const char *name, struct nvlist *props)
     return err != 0 ? err : nvlist_take_nvlist(props, "mounted", entry);
 }
 
-/* A pool that is imported read-only makes its file systems so. */
-static int force_readonly(struct lister *l, struct nvlist *props)
+/* A pool that is imported read-only makes its mounted file systems so. */
+static int force_readonly(struct lister *l, const char *name, struct nvlist *props)
 {
     struct nvlist *entry = nvlist_child(props, "readonly");
     int err;
 
-    if (entry == NULL || !l->pool->readonly || nvlist_u64(entry, "value", 1) == 1)
+    if (entry == NULL || !l->pool->readonly || nvlist_u64(entry, "value", 1) == 1 ||
+        !mounts_is_mounted(l->s, name, NULL, 0))
         return 0;
     err = nvlist_add_u64(entry, "value", 1);
     return err != 0 ? err : nvlist_add_string(entry, "source", "$temporary");
@@ -98,8 +99,8 @@ static int add_props(struct lister *l, const char *name, struct dsl_dataset *ds,
         err = add_mounted(l, name, props);
     if (err == 0 && kind == DATASET_FILESYSTEM)
         err = overlay_temporary(l, name, props);
-    if (err == 0 && kind != DATASET_SNAPSHOT)
-        err = force_readonly(l, props);
+    if (err == 0 && kind == DATASET_FILESYSTEM)
+        err = force_readonly(l, name, props);
     if (err != 0) {
         nvlist_free(props);
         return err;

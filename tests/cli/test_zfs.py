@@ -63,6 +63,10 @@ def masked(command, text, user_24):
         cells = line.split('\t') if '\t' in line else line.split()
         if command.startswith('zfs get') and len(cells) > 1 and cells[1] in NEW_IN_24 and not user_24:
             continue
+        if command.startswith('zfs get') and len(cells) > 2 and cells[1] == 'xattr' and not user_24:
+            line = re.sub(r'\b(on|sa)\b', 'on', line)  # 2.3 called it so
+        if not user_24 and command.startswith('zfs get'):
+            line = re.sub('  +', '  ', line)  # the column of names is wider
         lines.append(line.rstrip())
     return lines
 
@@ -100,15 +104,17 @@ def space_manifest(h, fixture, name):
 
 
 def json_manifest(h, fixture, name, pool, user_24):
-    for file, command in (('zfs-list.json', 'zfs list -j -r '), ('zfs-get.json', 'zfs get -j all -r ')):
+    for file, command in (('zfs-list.json', 'zfs list -j -t all -r '), ('zfs-get.json', 'zfs get -j --json-int all -r ')):
         path = os.path.join(fixture, 'json', file)
         if not os.path.exists(path):
             continue
         with open(path, encoding='utf-8', errors='surrogateescape') as f:
             want = harness.flat_json(f.read())
-        got = harness.flat_json(h.run(command.replace(' -r ', ' ') + '-r ' + pool if False else command + pool).out)
+        got = harness.flat_json(h.run(command + pool).out)
         if not user_24:
             got = [line for line in got if not any('/' + p + '/' in line for p in NEW_IN_24)]
+            want, got = ([re.sub(r'(/xattr/value = )"(on|sa)"', r'\1"on"', line) for line in lines]
+                         for lines in (want, got))
         h.same('%s: %s%s' % (name, command, pool), want, got)
 
 
@@ -121,8 +127,6 @@ def test_fixture(h, name):
         h.unbind(place)
         return
     load_keys(h, fixture)
-    if os.environ.get('ZUSE_NOMOUNT') is None:
-        h.run('mkdir -p /mnt/alt; zfs mount -a')
     for command, out in manifest(os.path.join(fixture, 'MANIFEST.pool.txt')):
         if not command.startswith(ZFS):
             continue
@@ -130,15 +134,26 @@ def test_fixture(h, name):
         h.same('%s: %s' % (name, command), masked(command, out, user_24), masked(command, answer.out, user_24))
     space_manifest(h, fixture, name)
     json_manifest(h, fixture, name, pool, user_24)
-    h.run('zfs unmount -a')
     h.same('%s: export' % name, 0, h.run(['call', 'pool_export', json.dumps({'pool': pool, 'force': True})]).rc)
     h.unbind(place)
+
+
+def own_users(h):
+    """The users and groups of the machine that made the fixtures."""
+    files = {'passwd': 'root:x:0:0::/:/bin/sh\ndaemon:x:1:1::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n',
+             'group': 'root:x:0:\ndaemon:x:1:\nusers:x:100:\nnogroup:x:65534:\n'}
+    for name, text in files.items():
+        path = os.path.join(h.dir, name)
+        with open(path, 'w', encoding='ascii') as f:
+            f.write(text)
+        h.run('mount --bind %s /etc/%s' % (path, name))
 
 
 def main():
     harness.enter()
     h = harness.Harness()
     h.run('mount -t tmpfs alt /mnt')
+    own_users(h)
     if not os.environ.get('ZUSE_ONLY'):
         test_usage(h)
         test_help(h)
