@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* zpool history, events and labelclear. */
 #include <getopt.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -13,46 +14,82 @@ struct history_options {
     bool internal, longs;
 };
 
+/* " [user 0 (root) on host:zone]" with what the record knows. */
 static void print_origin(const struct nvlist *r)
 {
-    uint64_t who = nvlist_u64(r, "history who", UINT64_MAX);
     const char *host = nvlist_string(r, "history hostname", NULL);
+    const char *zone = nvlist_string(r, "history zone", NULL);
+    bool has_user = nvlist_exists(r, "history who");
+    uint64_t who = nvlist_u64(r, "history who", 0);
+    struct passwd *pw = has_user ? getpwuid((uid_t)who) : NULL;
 
-    if (who != UINT64_MAX)
-        printf(" [user %llu", (unsigned long long)who);
-    if (who == 0)
-        printf(" (root)");
+    if (!has_user && host == NULL)
+        return;
+    printf(" [");
+    if (has_user)
+        printf("user %llu ", (unsigned long long)who);
+    if (pw != NULL)
+        printf("(%s) ", pw->pw_name);
     if (host != NULL)
-        printf(who != UINT64_MAX ? " on %s" : " [on %s", host);
-    if (who != UINT64_MAX || host != NULL)
-        printf(who != UINT64_MAX ? ":linux]" : "]");
+        printf("on %s%s%s", host, zone != NULL ? ":" : "", zone != NULL ? zone : "");
+    putchar(']');
+}
+
+static void print_internal(const struct nvlist *r, const char *when)
+{
+    printf("%s [txg:%llu] %s", when, (unsigned long long)nvlist_u64(r, "history txg", 0),
+           nvlist_string(r, "internal_name", ""));
+    if (nvlist_exists(r, "dsname"))
+        printf(" %s (%llu)", nvlist_string(r, "dsname", ""), (unsigned long long)nvlist_u64(r, "dsid", 0));
+    printf(" %s", nvlist_string(r, "history internal str", ""));
+}
+
+static void print_part(const struct nvlist *r, const char *key, const char *title)
+{
+    const struct nvlist *part = nvlist_child(r, key);
+
+    if (part == NULL)
+        return;
+    printf("    %s:\n", title);
+    nvlist_print(part, stdout, 8);
+}
+
+static void print_ioctl(const struct nvlist *r, const char *when)
+{
+    printf("%s", when);
+    if (nvlist_exists(r, "elapsed_ns"))
+        printf(" (%lldms)", (long long)nvlist_u64(r, "elapsed_ns", 0) / 1000000);
+    printf(" ioctl %s\n", nvlist_string(r, "ioctl", ""));
+    print_part(r, "in_nvl", "input");
+    print_part(r, "out_nvl", "output");
+    if (nvlist_exists(r, "errno"))
+        printf("    errno: %lld\n", (long long)nvlist_u64(r, "errno", 0));
 }
 
 static int print_record(void *arg, const struct nvlist *r)
 {
     const struct history_options *o = arg;
     const char *command = nvlist_string(r, "history command", NULL);
-    const char *name = nvlist_string(r, "history internal name", NULL);
-    const char *text = nvlist_string(r, "history internal str", "");
     time_t t = (time_t)nvlist_u64(r, "history time", 0);
     char when[64];
     struct tm tm;
 
     localtime_r(&t, &tm);
     strftime(when, sizeof(when), "%Y-%m-%d.%H:%M:%S", &tm);
-    if (command != NULL) {
+    if (command != NULL)
         printf("%s %s", when, command);
-    } else if (o->internal && name != NULL) {
-        printf("%s [txg:%llu] %s", when, (unsigned long long)nvlist_u64(r, "history txg", 0), name);
-        if (nvlist_exists(r, "dsname"))
-            printf(" %s (%llu)", nvlist_string(r, "dsname", ""),
-                   (unsigned long long)nvlist_u64(r, "dsid", 0));
-        printf(" %s", text);
-    } else if (o->internal && nvlist_exists(r, "ioctl")) {
-        printf("%s ioctl %s", when, nvlist_string(r, "ioctl", ""));
-    } else {
+    else if (!o->internal)
         return 0;
-    }
+    else if (nvlist_exists(r, "internal_name"))
+        print_internal(r, when);
+    else if (nvlist_exists(r, "history internal event"))
+        printf("%s [internal event %llu txg:%llu] %s", when,
+               (unsigned long long)nvlist_u64(r, "history internal event", 0),
+               (unsigned long long)nvlist_u64(r, "history txg", 0), nvlist_string(r, "history internal str", ""));
+    else if (nvlist_exists(r, "ioctl"))
+        print_ioctl(r, when);
+    else
+        return 0;
     if (o->longs)
         print_origin(r);
     putchar('\n');

@@ -45,12 +45,47 @@ static void print_errors(struct cli *cli, const struct nvlist *config, const cha
         (void)cli_call(cli, "pool_errors", args, NULL, &cb);
 }
 
+enum { DDT_COLUMNS = 8 };
+
+static void print_bucket(const char *label, const uint64_t row[DDT_COLUMNS])
+{
+    char num[32];
+
+    printf("%6s", label);
+    for (unsigned i = 0; i < DDT_COLUMNS; i++)
+        printf(i % 4 == 0 ? "   %6s" : "   %5s", cli_nicenum(row[i], num));
+    putchar('\n');
+}
+
+/* The table of `zpool status -D`: blocks by power of two of their reference count. */
 static void print_dedup(const struct nvlist *config)
 {
-    const struct nvlist *root = nvlist_child(config, "vdev_tree");
-    const char *text = root != NULL ? nvlist_string(root, "dedup_text", NULL) : NULL;
+    const uint64_t *object, *hist;
+    uint64_t total[DDT_COLUMNS] = {0};
+    size_t nobject, n;
+    char disk[32], core[32], label[32];
 
-    printf("\n%s", text != NULL ? text : " dedup: no DDT entries\n");
+    if (nvlist_lookup_u64_array(config, "ddt_object_stats", &object, &nobject) != 0 || nobject < 3 ||
+        nvlist_lookup_u64_array(config, "ddt_histogram", &hist, &n) != 0 || object[0] == 0) {
+        printf("\n dedup: no DDT entries\n");
+        return;
+    }
+    printf("\n dedup: DDT entries %llu, size %s on disk, %s in core\n\n", (unsigned long long)object[0],
+           cli_nicebytes(object[1], disk), cli_nicebytes(object[2], core));
+    printf("bucket              allocated                       referenced          \n"
+           "______   ______________________________   ______________________________\n"
+           "refcnt   blocks   LSIZE   PSIZE   DSIZE   blocks   LSIZE   PSIZE   DSIZE\n"
+           "------   ------   -----   -----   -----   ------   -----   -----   -----\n");
+    for (size_t i = 0; i < n / DDT_COLUMNS && i < 64; i++) {
+        const uint64_t *row = hist + i * DDT_COLUMNS;
+
+        for (unsigned k = 0; k < DDT_COLUMNS; k++)
+            total[k] += row[k];
+        if (row[0] != 0)
+            print_bucket(cli_nicenum(1ull << i, label), row);
+    }
+    print_bucket("Total", total);
+    putchar('\n');
 }
 
 static void print_pool(struct cli *cli, const struct nvlist *item, const struct status_options *o)
@@ -169,12 +204,13 @@ static int parse(int argc, char **argv, struct status_options *o)
 
 /* ---- one report ---- */
 
-static int fetch(struct cli *cli, int argc, char **argv, struct cli_items *items)
+static int fetch(struct cli *cli, int argc, char **argv, bool dedup, struct cli_items *items)
 {
     AUTO_NVLIST struct nvlist *args = NULL;
     int err = nvlist_create(&args), status = CLI_OK;
 
     err = err != 0 ? err : nvlist_add_bool(args, "props", true);
+    err = err != 0 ? err : nvlist_add_bool(args, "dedup", dedup);
     if (argc == 0)
         return err != 0 || cli_call_items(cli, "pool_config", args, items) != 0 ? CLI_FAILED
                                                                                 : CLI_OK;
@@ -205,7 +241,7 @@ static int fetch(struct cli *cli, int argc, char **argv, struct cli_items *items
 static int report(struct cli *cli, int argc, char **argv, const struct status_options *o)
 {
     struct cli_items items;
-    int status = fetch(cli, argc, argv, &items);
+    int status = fetch(cli, argc, argv, o->dedup, &items);
     size_t shown = 0;
 
     if (o->date != 0)

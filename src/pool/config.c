@@ -254,6 +254,24 @@ int pool_config_generate(struct pool *pool, struct nvlist **out)
     return 0;
 }
 
+int pool_config_add_dedup(struct pool *pool, struct nvlist *config)
+{
+    AUTO_FREE struct pool_dedup *d = mem_zalloc(sizeof(*d));
+    uint64_t hist[DDT_STAT_BUCKETS * 8];
+    int err = d == NULL ? ZE_NOMEM : pool_dedup_get(pool, d);
+    if (err != 0)
+        return err;
+    for (unsigned i = 0; i < DDT_STAT_BUCKETS; i++) {
+        const struct ddt_stat_phys *s = &d->hist[i];
+        const uint64_t row[8] = {s->blocks,     s->lsize,     s->psize,     s->dsize,
+                                 s->ref_blocks, s->ref_lsize, s->ref_psize, s->ref_dsize};
+        memcpy(&hist[(size_t)i * 8], row, sizeof(row));
+    }
+    const uint64_t object[] = {d->entries, d->dspace, d->mspace};
+    err = nvlist_add_u64_array(config, "ddt_object_stats", object, array_len(object));
+    return err != 0 ? err : nvlist_add_u64_array(config, "ddt_histogram", hist, array_len(hist));
+}
+
 int pool_config_for_cache(struct pool *pool, struct nvlist **out)
 {
     AUTO_NVLIST struct nvlist *nv = NULL;

@@ -21,4 +21,10 @@ int pool_config_generate(struct pool *pool, struct nvlist **out);
 /* As it belongs into a cache file: the MOS configuration with current paths. */
 int pool_config_for_cache(struct pool *pool, struct nvlist **out);
 
+/*
+ * Adds "ddt_object_stats" (entries, bytes on disk, bytes in memory) and "ddt_histogram" (64 rows by
+ * power of two of the reference count: blocks, lsize, psize, dsize, the same as referenced).
+ */
+int pool_config_add_dedup(struct pool *pool, struct nvlist *config);
+
 #endif

@@ -107,28 +107,44 @@ static uint64_t object_used(struct pool *pool, uint64_t object)
     return used;
 }
 
-static int read_dedup(struct pool *pool, struct pool_savings *out)
+static void add_table(struct pool *pool, const struct ddt_table *table, struct pool_dedup *out)
+{
+    for (unsigned c = 0; c < DDT_CLASSES; c++) {
+        out->entries += table->class[c].entries;
+        out->dspace += table->class[c].dspace;
+        out->mspace += table->class[c].mspace;
+    }
+    for (unsigned l = 0; l < array_len(table->log); l++) {
+        out->entries += table->log[l].n;
+        out->dspace += object_used(pool, table->log[l].object);
+    }
+}
+
+int pool_dedup_get(struct pool *pool, struct pool_dedup *out)
 {
     struct ddt_tables *t;
-    struct ddt_stat_phys total;
-    AUTO_FREE struct ddt_stat_phys *hist = mem_calloc(DDT_STAT_BUCKETS, sizeof(*hist));
-    if (hist == NULL)
-        return ZE_NOMEM;
+    memset(out, 0, sizeof(*out));
     int err = ddt_tables_open(pool->mos, &t);
     if (err != 0)
         return err;
-    ddt_histogram(t, pool->vdevs, hist);
-    ddt_stat_total(hist, &total);
+    ddt_histogram(t, pool->vdevs, out->hist);
+    for (unsigned i = 0; i < t->n; i++)
+        add_table(pool, &t->table[i], out);
+    ddt_tables_close(t);
+    return 0;
+}
+
+static int read_dedup(struct pool *pool, struct pool_savings *out)
+{
+    struct ddt_stat_phys total;
+    AUTO_FREE struct pool_dedup *dedup = mem_zalloc(sizeof(*dedup));
+    int err = dedup == NULL ? ZE_NOMEM : pool_dedup_get(pool, dedup);
+    if (err != 0)
+        return err;
+    ddt_stat_total(dedup->hist, &total);
     out->dedup_dsize = total.dsize;
     out->dedup_ref_dsize = total.ref_dsize;
-    for (unsigned i = 0; i < t->n; i++) {
-        const struct ddt_table *table = &t->table[i];
-        for (unsigned c = 0; c < DDT_CLASSES; c++)
-            out->dedup_table_size += table->class[c].dspace;
-        for (unsigned l = 0; l < array_len(table->log); l++)
-            out->dedup_table_size += object_used(pool, table->log[l].object);
-    }
-    ddt_tables_close(t);
+    out->dedup_table_size = dedup->dspace;
     return 0;
 }
 

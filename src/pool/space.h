@@ -7,6 +7,7 @@
 #ifndef ZUSE_POOL_SPACE_H
 #define ZUSE_POOL_SPACE_H
 
+#include "disk/ddt_phys.h"
 #include "pool/pool.h"
 
 struct top_space {
@@ -26,5 +27,12 @@ struct pool_savings { /* bytes, deflated */
 /* Read again next time (after a load, after a txg). */
 void pool_space_forget(struct pool *pool);
 int pool_savings_get(struct pool *pool, struct pool_savings *out);
+
+/* The dedup tables all together, as `zpool status -D` shows them; read from the tables each time. */
+struct pool_dedup {
+    uint64_t entries, dspace, mspace;
+    struct ddt_stat_phys hist[DDT_STAT_BUCKETS];
+};
+int pool_dedup_get(struct pool *pool, struct pool_dedup *out);
 
 #endif

@@ -357,12 +357,14 @@ static int op_pool_export(struct service *s, struct op_context *ctx, const struc
 
 /* ---- looking ---- */
 
-static int pool_item(struct pool *pool, bool with_props, struct nvlist **out)
+static int pool_item(struct pool *pool, bool with_props, bool with_dedup, struct nvlist **out)
 {
     AUTO_NVLIST struct nvlist *item = NULL, *config = NULL, *props = NULL;
     int err = nvlist_create(&item);
 
     err = err != 0 ? err : pool_config_generate(pool, &config);
+    if (err == 0 && with_dedup && pool->dsl != NULL)
+        err = pool_config_add_dedup(pool, config);
     err = err != 0 ? err : nvlist_add_string(item, "name", pool->name);
     err = err != 0 ? err : nvlist_add_u64(item, "guid", pool->guid);
     err = err != 0 ? err : nvlist_add_bool(item, "readonly", pool->readonly);
@@ -382,14 +384,14 @@ static int pool_item(struct pool *pool, bool with_props, struct nvlist **out)
 
 struct pool_lister {
     struct op_context *ctx;
-    bool with_props;
+    bool with_props, with_dedup;
 };
 
 static int list_pool(void *arg, struct pool *pool)
 {
     struct pool_lister *l = arg;
     AUTO_NVLIST struct nvlist *item = NULL;
-    int err = pool_item(pool, l->with_props, &item);
+    int err = pool_item(pool, l->with_props, l->with_dedup, &item);
 
     return err != 0 ? err : op_item(l->ctx, item);
 }
@@ -398,7 +400,7 @@ static int list_pool(void *arg, struct pool *pool)
 static int each_pool(struct service *s, struct op_context *ctx, const struct nvlist *args,
                      bool with_props)
 {
-    struct pool_lister l = {ctx, with_props};
+    struct pool_lister l = {ctx, with_props, nvlist_bool(args, "dedup", false)};
     const char *const *names;
     size_t n;
     int err = 0;

@@ -12,7 +12,8 @@ import harness
 NEW_IN_24 = {'defaultuserquota', 'defaultgroupquota', 'defaultprojectquota', 'defaultuserobjquota',
              'defaultgroupobjquota', 'defaultprojectobjquota'}
 # Texts of limits that 2.4 raised.
-RAISED = [('512 to 1M, power of 2', '512 to 16M, power of 2'), ('512 to 128k, power of 2', '512 to 16M, power of 2')]
+RAISED = [('zero or 512 to 1M, power of 2', '0 to 16M'),
+          ('512 to 1M, power of 2', '512 to 16M, power of 2'), ('512 to 128k, power of 2', '512 to 16M, power of 2')]
 ZFS = ('zfs list', 'zfs get', 'zfs allow', 'zfs holds', 'zfs userspace', 'zfs groupspace', 'zfs projectspace')
 
 
