@@ -56,7 +56,7 @@ static int slot_of(struct fuse_nodes *t, struct zpl *z, unsigned *slot)
 
 int fuse_nodes_number(struct fuse_nodes *t, struct zpl_node *n, fuse_ino_t *ino)
 {
-    unsigned slot;
+    unsigned slot = 0;
     int err = slot_of(t, zpl_node_zpl(n), &slot);
 
     if (err != 0)
