@@ -42,7 +42,7 @@ class Results:
 
     def fail(self, name, output=""):
         self.failed.append(name)
-        lines = output.strip().splitlines()[-60:]
+        lines = [l for l in output.strip().splitlines() if not re.match(r"\[\d+/\d+\] |(/\S+/)?(ccache )?(gcc|clang) ", l)][-60:]
         print(f"--- FAILED: {name}", *("    " + line for line in lines), sep="\n", flush=True)
 
     def skip(self, name, reason):
