@@ -75,10 +75,28 @@ struct kernel {
 #endif
 
 /* Loops over arrays of vectors must be unrolled for the arrays to become registers. */
+/*
+ * Instrumented, the unrolled kernels take a compiler minutes: sanitizer builds keep the loops and check
+ * addresses only.
+ */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||                         \
+    __has_feature(undefined_behavior_sanitizer)
+#define BLAKE3_SANITIZED 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define BLAKE3_SANITIZED 1
+#endif
+#ifdef BLAKE3_SANITIZED
+#define BLAKE3_NO_UBSAN __attribute__((no_sanitize("undefined")))
+#define UNROLL_ALL
+#else
+#define BLAKE3_NO_UBSAN
 #if defined(__clang__)
 #define UNROLL_ALL _Pragma("clang loop unroll(full)")
 #else
 #define UNROLL_ALL _Pragma("GCC unroll 16")
+#endif
 #endif
 
 #define ROTR(v, n) ((v) >> (n) | (v) << (32 - (n)))

@@ -45,7 +45,7 @@ B3_TARGET static inline __attribute__((always_inline)) void B3_FN(transpose)(B3_
         v[b] = v[b] >> 7 | v[b] << 25;                                                             \
     } while (0)
 
-B3_TARGET static void B3_FN(run)(const struct blake3_lanes *job, uint8_t *out)
+B3_TARGET BLAKE3_NO_UBSAN static void B3_FN(run)(const struct blake3_lanes *job, uint8_t *out)
 {
     typedef B3_FN(vec) vec;
     vec h[8], counter_lo, counter_hi;
