@@ -44,11 +44,11 @@ static const struct {
     {"groupobjused", "other", "Allows reading any groupobjused@... property"},
     {"projectused", "other", "Allows reading any projectused@... property"},
     {"projectquota", "other", "Allows accessing any projectquota@... property"},
-    {"projectobjused", "other", "Allows reading any projectobjused@... property"},
+    {"projectobjused", "other", "Allows accessing any \n\t\t\t\tprojectobjused@... property"},
     {"projectobjquota", "other", "Allows accessing any \n\t\t\t\tprojectobjquota@... property"},
 };
 
-static const char allow_options[] = "\nOptions:\n"
+static const char common_options[] = "\nOptions:\n"
                                     "  -h          show this help message and exit\n"
                                     "  -l          set permission locally\n"
                                     "  -d          set permission for descents\n"
@@ -57,16 +57,6 @@ static const char allow_options[] = "\nOptions:\n"
                                     "  -e          set permission for everyone\n"
                                     "  -c          set create time permission\n"
                                     "  -s          define permission set\n";
-static const char unallow_options[] = "\nOptions:\n"
-                                      "  -h          show this help message and exit\n"
-                                      "  -r          remove permissions recursively\n"
-                                      "  -l          remove permission locally\n"
-                                      "  -d          remove permission for descents\n"
-                                      "  -u          remove permission for user\n"
-                                      "  -g          remove permission for group\n"
-                                      "  -e          remove permission for everyone\n"
-                                      "  -c          remove create time permission\n"
-                                      "  -s          remove permission set\n";
 
 static int by_prop_name(const void *a, const void *b)
 {
@@ -103,7 +93,9 @@ static int show_help(bool un, const char *error)
         if (strcmp(u->name, name) == 0)
             fputs(u->text, out);
     }
-    fputs(un ? unallow_options : allow_options, out);
+    fputs(common_options, out);
+    if (un)
+        fputs("  -r          remove permissions recursively\n", out);
     print_permissions(out);
     if (error != NULL)
         fprintf(out, "\nzfs: error: %s\n", error);
