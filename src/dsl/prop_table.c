@@ -146,7 +146,7 @@ static const struct prop_def prop_table[] = {
     NUM(48, "usedbyrefreservation", "USEDREFRESERV", RO, F | V, BYTES, 0, "<size>")
     NUMH(49, "useraccounting", "USERACCOUNTING", RO, F | V | S, NUMBER, 0, "")
     STRH(50, "stmf_sbd_lu", "STMF_SBD_LU", INH, V, "", "")
-    IDX(51, "defer_destroy", "DEFER_DESTROY", RO, S, 0, idx_yesno, "yes | no")
+    IDX(51, "defer_destroy", "DEFER_DESTROY", RO, S, 0, idx_onoff, "yes | no")
     NUM(52, "userrefs", "USERREFS", RO, S, NUMBER, 0, "<count>")
     IDX(53, "logbias", "LOGBIAS", INH, F | V, 0, idx_logbias, "latency | throughput")
     NUMH(54, "unique", "UNIQUE", RO, F | V | S, BYTES, 0, "")

