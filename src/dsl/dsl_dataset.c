@@ -286,8 +286,10 @@ void dsl_dataset_name(struct dsl_dataset *ds, char name[DATASET_NAME_MAX])
 
     dsl_dir_name(ds->dir, name);
     at = strlen(name);
-    if (ds->snap_name[0] != '\0' && at + 2 + strlen(ds->snap_name) <= DATASET_NAME_MAX)
-        snprintf(name + at, DATASET_NAME_MAX - at, "@%s", ds->snap_name);
+    if (ds->snap_name[0] != '\0' && at + 2 + strlen(ds->snap_name) <= DATASET_NAME_MAX) {
+        name[at] = '@';
+        strcpy(name + at + 1, ds->snap_name);
+    }
 }
 
 struct dsl_pool *dsl_dataset_pool(struct dsl_dataset *ds)
