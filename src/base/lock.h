@@ -15,7 +15,7 @@
 #define ZUSE_LOCK_RANKS(X)                                                                         \
     X(SERVICE, BLOCK)                                                                              \
     X(MOUNT, BLOCK)                                                                                \
-    X(FUSE, NOBLOCK)                                                                               \
+    X(FUSE, BLOCK)                                                                                 \
     X(POOL_LIST, BLOCK)                                                                            \
     X(POOL_CONFIG, BLOCK)                                                                          \
     X(POOL, BLOCK)                                                                                 \

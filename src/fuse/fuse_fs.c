@@ -100,6 +100,7 @@ static int fill_entry(struct fuse_mount *m, struct zpl_node *n, struct fuse_entr
 static void fs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
     struct fuse_mount *m = mount_of(req);
+    READ_GUARD(&mount_of(req)->nodes.lock);
     AUTO_FUSE_NODE struct zpl_node *dir = hold(req, parent);
     struct zpl_node *n;
     struct fuse_entry_param e;
@@ -109,7 +110,7 @@ static void fs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
         return;
     err = check_access(req, dir, X_OK);
     if (err == 0)
-        err = zpl_lookup(dir, name, &n);
+        err = fuse_nodes_lookup(&m->nodes, dir, name, &n);
     if (err == ZE_NOENT) {
         memset(&e, 0, sizeof(e));
         e.entry_timeout = zpl_is_ctldir(dir) ? 0 : m->entry_timeout;
@@ -126,6 +127,7 @@ static void fs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 static void fs_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+    READ_GUARD(&mount_of(req)->nodes.lock);
     AUTO_FUSE_NODE struct zpl_node *n = hold(req, ino);
     struct stat st;
 
@@ -137,6 +139,7 @@ static void fs_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 
 static void fs_readlink(fuse_req_t req, fuse_ino_t ino)
 {
+    READ_GUARD(&mount_of(req)->nodes.lock);
     AUTO_FUSE_NODE struct zpl_node *n = hold(req, ino);
     char target[4096 + 1];
     size_t got;
@@ -156,6 +159,7 @@ static void fs_readlink(fuse_req_t req, fuse_ino_t ino)
 
 static void fs_access(fuse_req_t req, fuse_ino_t ino, int mask)
 {
+    READ_GUARD(&mount_of(req)->nodes.lock);
     AUTO_FUSE_NODE struct zpl_node *n = hold(req, ino);
 
     if (n != NULL)
@@ -195,7 +199,7 @@ static int add_plus(struct dir_filler *d, const struct zpl_dirent *e)
     if (size > d->len - d->used)
         return 1;
     if (strcmp(e->name, ".") != 0 && strcmp(e->name, "..") != 0 && !zpl_is_ctldir(d->dir) &&
-        zpl_lookup(d->dir, e->name, &n) == 0 && fill_entry(d->m, n, &p) != 0)
+        fuse_nodes_lookup(&d->m->nodes, d->dir, e->name, &n) == 0 && fill_entry(d->m, n, &p) != 0)
         memset(&p, 0, sizeof(p));
     (void)fuse_add_direntry_plus(d->req, d->buf + d->used, d->len - d->used, e->name, &p,
                                  (off_t)e->next);
@@ -212,6 +216,7 @@ static int add_entry(void *arg, const struct zpl_dirent *e)
 
 static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, bool plus)
 {
+    READ_GUARD(&mount_of(req)->nodes.lock);
     AUTO_FUSE_NODE struct zpl_node *n = hold(req, ino);
     struct dir_filler d = {.req = req, .m = mount_of(req), .dir = n, .len = size, .plus = plus};
     char *buf AUTO_FREE = malloc(size);
@@ -247,6 +252,7 @@ static void fs_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t of
 /* ENOSYS means "always fine": the kernel opens files itself from then on and keeps their pages. */
 static void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+    READ_GUARD(&mount_of(req)->nodes.lock);
     AUTO_FUSE_NODE struct zpl_node *n = NULL;
     struct fuse_mount *m = mount_of(req);
     int err;
@@ -273,6 +279,7 @@ static void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 static void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
     struct fuse_mount *m = mount_of(req);
+    READ_GUARD(&mount_of(req)->nodes.lock);
     AUTO_FUSE_NODE struct zpl_node *n = hold(req, ino);
     int err;
 
@@ -305,6 +312,7 @@ static void reply_copied(fuse_req_t req, struct zpl_node *n, size_t size, off_t 
 static void fs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
                     struct fuse_file_info *fi)
 {
+    READ_GUARD(&mount_of(req)->nodes.lock);
     AUTO_FUSE_NODE struct zpl_node *n = hold(req, ino);
     struct iovec iov[PIN_MAX_BLOCKS];
     unsigned iovcnt = PIN_MAX_BLOCKS;
@@ -335,6 +343,7 @@ static void fs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 static void fs_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
                      struct fuse_file_info *fi)
 {
+    READ_GUARD(&mount_of(req)->nodes.lock);
     AUTO_FUSE_NODE struct zpl_node *n = hold(req, ino);
     uint64_t at = (uint64_t)off;
     int err;
@@ -366,6 +375,7 @@ static void fs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 
 static void fs_statfs(fuse_req_t req, fuse_ino_t ino)
 {
+    READ_GUARD(&mount_of(req)->nodes.lock);
     AUTO_FUSE_NODE struct zpl_node *n = hold(req, ino);
     struct zpl_statfs s;
     struct statvfs st = {0};
@@ -405,6 +415,7 @@ static void reply_xattr(fuse_req_t req, int err, const char *buf, size_t size, s
 
 static void fs_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
+    READ_GUARD(&mount_of(req)->nodes.lock);
     AUTO_FUSE_NODE struct zpl_node *n = hold(req, ino);
     char *buf AUTO_FREE = size != 0 ? malloc(size) : NULL;
     size_t need = 0;
@@ -418,6 +429,7 @@ static void fs_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t
 
 static void fs_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
+    READ_GUARD(&mount_of(req)->nodes.lock);
     AUTO_FUSE_NODE struct zpl_node *n = hold(req, ino);
     char *buf AUTO_FREE = size != 0 ? malloc(size) : NULL;
     size_t need = 0;

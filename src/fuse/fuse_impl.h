@@ -22,18 +22,35 @@
 #define FUSE_MAX_IO  (1u << 20)
 #define FUSE_FOREVER 86400.0 /* seconds: we are the only writer */
 
+/* Another file system shown at a directory of this mount (fuse_mount_graft()). */
+struct fuse_graft {
+    struct fuse_graft *next;
+    struct zpl *host, *z; /* z is owned */
+    uint64_t object;      /* directory of host that z's root stands for */
+    uint64_t root_object; /* of z */
+    fuse_ino_t parent;    /* where the kernel looked it up, to make it forget */
+    char name[1024];
+};
+
 struct fuse_nodes {
-    struct mutex lock; /* RANK_FUSE: slots */
-    struct zpl **slot; /* by slot; not held: snapshots live as long as the file system */
+    /* RANK_FUSE. Read for the length of a request, written to add slots and grafts: so no request
+     * is using a file system that is taken out. */
+    struct rwlock lock;
+    struct mutex slot_lock; /* RANK_LEAF: slots are added while requests run */
+    struct zpl **slot; /* by slot; snapshots live as long as their file system; NULL: taken out */
     unsigned n;
     uint64_t root_object;
+    struct fuse_graft *grafts;
 };
 
 int fuse_nodes_init(struct fuse_nodes *t, struct zpl *z);
-void fuse_nodes_fini(struct fuse_nodes *t);
+void fuse_nodes_fini(struct fuse_nodes *t); /* closes grafts */
 int fuse_nodes_number(struct fuse_nodes *t, struct zpl_node *n, fuse_ino_t *ino);
 /* Held; ZE_STALE for a number that names nothing. */
 int fuse_nodes_hold(struct fuse_nodes *t, fuse_ino_t ino, struct zpl_node **out);
+/* Look up, going over into what is grafted at the entry found. */
+int fuse_nodes_lookup(struct fuse_nodes *t, struct zpl_node *dir, const char *name,
+                      struct zpl_node **out);
 static inline void fuse_node_auto_rele(struct zpl_node **n)
 {
     if (*n != NULL)

@@ -38,6 +38,15 @@ int fuse_mount_fs(struct zpl *z, const struct fuse_mount_options *opt, void (*go
  */
 int fuse_mount_volumes(struct dsl_pool *dp, const struct fuse_mount_options *opt,
                        void (*gone)(void *arg), void *arg, struct fuse_mount **out);
+/*
+ * Show another file system at a directory inside the mount, instead of mounting it there: an
+ * ordinary user may not mount inside a FUSE mount of his own. path is relative to the mount's root
+ * and may lead through other grafts. The mount owns z from success on. ZE_NOENT, ZE_NOTDIR, ZE_BUSY
+ * (something is grafted there already).
+ */
+int fuse_mount_graft(struct fuse_mount *m, const char *path, struct zpl *z);
+/* Waits for requests in flight, closes z. */
+void fuse_mount_ungraft(struct fuse_mount *m, struct zpl *z);
 /* Unmount and end the threads. lazy: detach even if busy. ZE_BUSY if files are open and not lazy.
  */
 int fuse_mount_stop(struct fuse_mount *m, bool lazy);

@@ -16,6 +16,13 @@ int fuse_mount_volumes(struct dsl_pool *dp, const struct fuse_mount_options *opt
     return err_raise(ZE_NOTSUP, "this build has no FUSE support");
 }
 
+int fuse_mount_graft(struct fuse_mount *m, const char *path, struct zpl *z)
+{
+    return err_raise(ZE_NOTSUP, "this build has no FUSE support");
+}
+
+void fuse_mount_ungraft(struct fuse_mount *m, struct zpl *z) {}
+
 int fuse_mount_stop(struct fuse_mount *m, bool lazy)
 {
     return 0;

@@ -63,7 +63,7 @@ static void reap(struct service *s)
     for (at = &s->mounts; *at != NULL;) {
         struct svc_mount *m = *at;
 
-        if (!m->gone) {
+        if (!m->gone && (m->host == NULL || !m->host->gone)) {
             at = &m->next;
             continue;
         }
@@ -76,7 +76,8 @@ static void reap(struct service *s)
         struct svc_mount *m = dead;
 
         dead = m->next;
-        fuse_mount_reap(m->fuse);
+        if (m->host == NULL) /* what was grafted into a mount ended with it */
+            fuse_mount_reap(m->fuse);
         free_entry(m);
     }
 }
@@ -239,10 +240,42 @@ static int check_mountable(struct service *s, struct pool *pool, struct dsl_data
     return 0;
 }
 
+/* The mount of ours that path lies in; NULL if there is none. */
+static struct svc_mount *mount_around(struct service *s, const char *path)
+{
+    MUTEX_GUARD(&s->mount_lock);
+    struct svc_mount *best = NULL;
+
+    for (struct svc_mount *m = s->mounts; m != NULL; m = m->next) {
+        size_t len = strlen(m->mountpoint);
+
+        if (m->host == NULL && !m->gone && strncmp(path, m->mountpoint, len) == 0 &&
+            path[len] == '/' && (best == NULL || len > strlen(best->mountpoint)))
+            best = m;
+    }
+    return best;
+}
+
+/* The kernel lets an ordinary user not mount inside a FUSE mount: show it there through that mount.
+ */
+static int graft(struct svc_mount *m, struct svc_mount *host, struct zpl *z)
+{
+    int err = fuse_mount_graft(host->fuse, m->mountpoint + strlen(host->mountpoint), z);
+
+    if (err != 0) {
+        zpl_unmount(z);
+        return err;
+    }
+    m->host = host;
+    m->grafted = z;
+    return 0;
+}
+
 static int start(struct service *s, struct svc_mount *m, struct dsl_dataset *ds,
                  const struct mount_request *req)
 {
     struct fuse_mount_options o = {.mountpoint = m->mountpoint, .source = m->dataset};
+    struct svc_mount *host = geteuid() != 0 ? mount_around(s, m->mountpoint) : NULL;
     struct zpl *z;
     int err = parse_options(req->options, &m->options);
 
@@ -253,6 +286,8 @@ static int start(struct service *s, struct svc_mount *m, struct dsl_dataset *ds,
     err = err != 0 ? err : zpl_mount(ds, snapdir_flags(ds), &z);
     if (err != 0)
         return err;
+    if (host != NULL)
+        return graft(m, host, z);
     fill_options(ds, m->options, &o);
     return fuse_mount_fs(z, &o, mount_is_gone, m, &m->fuse);
 }
@@ -291,10 +326,27 @@ int mounts_add(struct service *s, struct pool *pool, struct dsl_dataset *ds,
 
 /* ---- unmounting ---- */
 
+static bool hosts_others(struct service *s, const struct svc_mount *host)
+{
+    MUTEX_GUARD(&s->mount_lock);
+
+    for (struct svc_mount *m = s->mounts; m != NULL; m = m->next) {
+        if (m->host == host)
+            return true;
+    }
+    return false;
+}
+
 static int remove_entry(struct service *s, struct svc_mount *m, bool force)
 {
-    int err = fuse_mount_stop(m->fuse, force);
+    int err = 0;
 
+    if (m->host != NULL)
+        fuse_mount_ungraft(m->host->fuse, m->grafted);
+    else
+        err = hosts_others(s, m)
+                  ? err_raise(ZE_BUSY, "file systems are mounted inside '%s'", m->mountpoint)
+                  : fuse_mount_stop(m->fuse, force);
     if (err != 0) { /* busy: back into the list */
         mutex_lock(&s->mount_lock);
         m->next = s->mounts;

@@ -47,6 +47,8 @@ int zpl_mount(struct dsl_dataset *ds, unsigned flags,
               struct zpl **out); /* keeps its own hold on ds */
 void zpl_unmount(struct zpl *z); /* all nodes released */
 struct dsl_dataset *zpl_dataset(struct zpl *z);
+/* Is z the file system fs, or a snapshot reached through its .zfs? */
+bool zpl_is_or_snapshot_of(const struct zpl *z, const struct zpl *fs);
 struct zpl_statfs {
     uint64_t blocks, bfree, bavail, files, ffree;
     uint32_t bsize, frsize, namemax;

@@ -103,6 +103,11 @@ struct dsl_dataset *zpl_dataset(struct zpl *z)
     return z->ds;
 }
 
+bool zpl_is_or_snapshot_of(const struct zpl *z, const struct zpl *fs)
+{
+    return z == fs || z->parent == fs;
+}
+
 int zpl_statfs(struct zpl *z, struct zpl_statfs *out)
 {
     const struct dsl_dataset_phys *ds = dsl_dataset_phys(z->ds);
