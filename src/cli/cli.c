@@ -63,7 +63,8 @@ static int keep_item(void *arg, const struct nvlist *item)
     return 0;
 }
 
-int cli_call_items(struct cli *cli, const char *op, const struct nvlist *args, struct cli_items *items)
+int cli_call_items(struct cli *cli, const char *op, const struct nvlist *args,
+                   struct cli_items *items)
 {
     struct zuse_callbacks cb = {.item = keep_item, .arg = items, .fd = -1};
 
@@ -161,9 +162,11 @@ int cli_getopt(int argc, char **argv, const char *spec, const struct option *lon
     char colon_spec[128];
     int c;
 
-    snprintf(colon_spec, sizeof(colon_spec), "%s%s", spec[0] == '+' || spec[0] == ':' ? "" : ":", spec);
+    snprintf(colon_spec, sizeof(colon_spec), "%s%s", spec[0] == '+' || spec[0] == ':' ? "" : ":",
+             spec);
     opterr = 0;
-    c = longs != NULL ? getopt_long(argc, argv, colon_spec, longs, NULL) : getopt(argc, argv, colon_spec);
+    c = longs != NULL ? getopt_long(argc, argv, colon_spec, longs, NULL)
+                      : getopt(argc, argv, colon_spec);
     if (c == ':') {
         fprintf(stderr, "missing argument for '%c' option\n", optopt);
         return '?';
@@ -259,6 +262,26 @@ void cli_table_free(struct cli_table *t)
     memset(t, 0, sizeof(*t));
 }
 
+int cli_add_paths(struct nvlist *args, const char *const *path, size_t n)
+{
+    const char **all = mem_calloc(n, sizeof(*all));
+    int err = all == NULL ? ZE_NOMEM : 0;
+
+    for (size_t i = 0; err == 0 && i < n; i++) {
+        all[i] = realpath(path[i], NULL);
+        if (all[i] ==
+            NULL) /* not a file: an nbd: device, or an error to be told of by the service */
+            all[i] = mem_strdup(path[i]);
+        err = all[i] == NULL ? ZE_NOMEM : 0;
+    }
+    if (err == 0)
+        err = nvlist_add_string_array(args, "paths", all, n);
+    for (size_t i = 0; all != NULL && i < n; i++)
+        free((char *)(uintptr_t)all[i]);
+    free(all);
+    return err;
+}
+
 void cli_copy(char *buf, size_t len, const char *text)
 {
     size_t n = min_of(strlen(text), len - 1);
@@ -288,8 +311,9 @@ json_t *cli_json_begin(const char *command)
 {
     json_t *root = json_object();
 
-    json_object_set_new(root, "output_version",
-                        json_pack("{s:s, s:i, s:i}", "command", command, "vers_major", 0, "vers_minor", 1));
+    json_object_set_new(
+        root, "output_version",
+        json_pack("{s:s, s:i, s:i}", "command", command, "vers_major", 0, "vers_minor", 1));
     return root;
 }
 

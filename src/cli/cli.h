@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the commands share: the connection to the service, option parsing with the field's messages, numbers,
- * tables and JSON as zpool and zfs print them (format/dsl.md 11, 18.1; format/raid.md 17). Commands are tables of
- * {name, function, usage}; each function gets its own argv and returns the exit status.
+ * What the commands share: the connection to the service, option parsing with the field's messages,
+ * numbers, tables and JSON as zpool and zfs print them (format/dsl.md 11, 18.1; format/raid.md 17).
+ * Commands are tables of {name, function, usage}; each function gets its own argv and returns the
+ * exit status.
  */
 #ifndef ZUSE_CLI_CLI_H
 #define ZUSE_CLI_CLI_H
@@ -27,9 +28,10 @@ struct cli {
 };
 
 struct cli_command {
-    const char *name, *alias; /* alias may be NULL */
+    const char *name, *alias;                           /* alias may be NULL */
     int (*run)(struct cli *cli, int argc, char **argv); /* argv[0] is the command's name */
-    const char *usage; /* its synopsis lines as in the usage text, without the leading tab; NULL ends a table */
+    const char *usage; /* its synopsis lines as in the usage text, without the leading tab; NULL
+                          ends a table */
 };
 
 /* ---- programs (one table each) ---- */
@@ -37,11 +39,13 @@ int zpool_main(struct cli *cli, int argc, char **argv);
 int zfs_main(struct cli *cli, int argc, char **argv);
 int zdb_main(struct cli *cli, int argc, char **argv);
 int zuse_main(struct cli *cli, int argc, char **argv);
-int mount_helper_main(struct cli *cli, int argc, char **argv); /* mount.fuse.zuse DATASET DIR -o OPTIONS */
+int mount_helper_main(struct cli *cli, int argc,
+                      char **argv); /* mount.fuse.zuse DATASET DIR -o OPTIONS */
 int zused_main(int argc, char **argv);
 
 /* ---- service ---- */
-/* NULL after printing why not. Starts zused where needed; with no_start NULL silently if it does not run. */
+/* NULL after printing why not. Starts zused where needed; with no_start NULL silently if it does
+ * not run. */
 struct zuse *cli_connect(struct cli *cli);
 struct zuse *cli_connect_running(struct cli *cli);
 /* zuse_call with the connection; the error's detail is cli_detail(). */
@@ -52,18 +56,21 @@ struct cli_items {
     struct nvlist **item;
     size_t n, cap;
 };
-int cli_call_items(struct cli *cli, const char *op, const struct nvlist *args, struct cli_items *items);
+int cli_call_items(struct cli *cli, const char *op, const struct nvlist *args,
+                   struct cli_items *items);
 void cli_items_free(struct cli_items *items);
 /* Detail text of the last failed call (without the error's sentence), or the sentence. */
 const char *cli_detail(struct cli *cli);
-/* A progress line on a terminal: what, percent, rate, time left. Use as zuse_callbacks.progress with arg cli. */
+/* A progress line on a terminal: what, percent, rate, time left. Use as zuse_callbacks.progress
+ * with arg cli. */
 void cli_progress(void *arg, const char *what, uint64_t done, uint64_t total, const char *unit);
 void cli_progress_end(void);
 
 /* ---- options ---- */
 /*
- * getopt_long with zpool's and zfs's messages: returns the option, -1 at the end, and '?' after printing
- * "invalid option 'c'" or "missing argument for 'c' option" (then show usage, exit 2). Resets between commands.
+ * getopt_long with zpool's and zfs's messages: returns the option, -1 at the end, and '?' after
+ * printing "invalid option 'c'" or "missing argument for 'c' option" (then show usage, exit 2).
+ * Resets between commands.
  */
 struct option;
 int cli_getopt(int argc, char **argv, const char *spec, const struct option *longs);
@@ -82,7 +89,7 @@ int cli_parse_number(const char *text, uint64_t *out, char *err, size_t err_len)
 /* ---- tables ---- */
 struct cli_column {
     const char *header;
-    bool right; /* right-aligned */
+    bool right;   /* right-aligned */
     size_t width; /* minimum; grows */
 };
 struct cli_table {
@@ -99,6 +106,9 @@ int cli_table_add(struct cli_table *t, const char *const *cells); /* one row */
  */
 void cli_table_print(const struct cli_table *t, bool scripted, FILE *out);
 void cli_table_free(struct cli_table *t);
+/* Add "paths": the files and folders as the service, which has another working directory, must see
+ * them. */
+int cli_add_paths(struct nvlist *args, const char *const *path, size_t n);
 /* As much of text as fits. */
 void cli_copy(char *buf, size_t len, const char *text);
 /* Split "a,b,c" in place; returns count, fields point into text. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* zpool import and export. Until writing works, pools are imported read-only, and import says so. */
+/* zpool import and export. Until writing works, pools are imported read-only, and import says so.
+ */
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,8 @@ struct import_options {
     const char *dir[MAX_DIRS];
     size_t ndirs;
     const char *cachefile, *altroot, *mntopts;
-    bool all, destroyed, force, load_keys, missing_log, no_mount, rewind, dry_run, extreme, temp_name, scan;
+    bool all, destroyed, force, load_keys, missing_log, no_mount, rewind, dry_run, extreme,
+        temp_name, scan;
     bool checkpoint, readonly_given;
     uint64_t txg;
     struct nvlist *props;
@@ -55,8 +57,8 @@ static void print_candidate(const struct nvlist *item, const struct import_optio
     if (root == NULL)
         return;
     zpool_reason_find(item, true, &why);
-    printf("%s  pool: %s\n%s    id: %llu\n%s state: %s%s\n", pad, nvlist_string(item, "name", "?"), pad,
-           (unsigned long long)nvlist_u64(item, "pool_guid", 0), pad,
+    printf("%s  pool: %s\n%s    id: %llu\n%s state: %s%s\n", pad, nvlist_string(item, "name", "?"),
+           pad, (unsigned long long)nvlist_u64(item, "pool_guid", 0), pad,
            zpool_state_text(zpool_stat(root, VDEV_STAT_STATE), zpool_stat(root, VDEV_STAT_AUX)),
            o->destroyed ? " (DESTROYED)" : "");
     if (why.status != NULL) {
@@ -65,7 +67,8 @@ static void print_candidate(const struct nvlist *item, const struct import_optio
             print_unsupported(item);
     }
     if (zpool_stat(root, VDEV_STAT_STATE) == VDEV_STATE_CANT_OPEN)
-        printf("%saction: %s\n", pad, why.action != NULL ? why.action : "The pool cannot be imported.");
+        printf("%saction: %s\n", pad,
+               why.action != NULL ? why.action : "The pool cannot be imported.");
     else if (zpool_stat(root, VDEV_STAT_STATE) == VDEV_STATE_DEGRADED)
         printf("%saction: The pool can be imported despite missing or damaged devices.  The\n"
                "\tfault tolerance of the pool may be compromised if imported.\n",
@@ -77,7 +80,8 @@ static void print_candidate(const struct nvlist *item, const struct import_optio
     if (comment != NULL)
         printf("comment: %s\n", comment);
     if (why.message_id != NULL)
-        printf("%s  see: " DOC_URL "/msg/ZFS-8000-%s\n", comment != NULL ? " " : " ", why.message_id);
+        printf("%s  see: " DOC_URL "/msg/ZFS-8000-%s\n", comment != NULL ? " " : " ",
+               why.message_id);
     printf("%sconfig:\n\n", pad);
     zpool_rows_print(root, nvlist_string(item, "name", "?"), &rows);
 }
@@ -90,9 +94,9 @@ static int common_args(const struct import_options *o, struct nvlist **out)
         const char *name;
         bool on;
     } flags[] = {
-        {"destroyed", o->destroyed},   {"force", o->force},        {"missing_log", o->missing_log},
+        {"destroyed", o->destroyed},   {"force", o->force},         {"missing_log", o->missing_log},
         {"no_mount", o->no_mount},     {"load_keys", o->load_keys}, {"temp_name", o->temp_name},
-        {"checkpoint", o->checkpoint}, {"rewind", o->rewind},      {"extreme", o->extreme},
+        {"checkpoint", o->checkpoint}, {"rewind", o->rewind},       {"extreme", o->extreme},
         {"dry_run", o->dry_run},       {"readonly", true},
     };
     int err = nvlist_create(out);
@@ -100,7 +104,7 @@ static int common_args(const struct import_options *o, struct nvlist **out)
     for (size_t i = 0; err == 0 && i < array_len(flags); i++)
         err = nvlist_add_bool(*out, flags[i].name, flags[i].on);
     if (err == 0 && o->ndirs > 0)
-        err = nvlist_add_string_array(*out, "paths", o->dir, o->ndirs);
+        err = cli_add_paths(*out, o->dir, o->ndirs);
     if (err == 0 && o->cachefile != NULL)
         err = nvlist_add_string(*out, "cachefile", o->cachefile);
     if (err == 0 && o->altroot != NULL)
@@ -114,7 +118,8 @@ static int common_args(const struct import_options *o, struct nvlist **out)
     return err;
 }
 
-static int import_one(struct cli *cli, const struct import_options *o, const char *name, const char *newname)
+static int import_one(struct cli *cli, const struct import_options *o, const char *name,
+                      const char *newname)
 {
     AUTO_NVLIST struct nvlist *args = NULL, *result = NULL;
     const struct nvlist *info;
@@ -128,7 +133,8 @@ static int import_one(struct cli *cli, const struct import_options *o, const cha
     cli_progress_end();
     if (err != 0) {
         info = result != NULL ? nvlist_child(result, "load_info") : NULL;
-        (void)zpool_cannot(cli, "import", newname != NULL && err == ZE_POOLEXISTS ? newname : name, err);
+        (void)zpool_cannot(cli, "import", newname != NULL && err == ZE_POOLEXISTS ? newname : name,
+                           err);
         if (err == ZE_FEATURE && info != NULL) {
             AUTO_NVLIST struct nvlist *wrap = NULL;
 
@@ -170,7 +176,8 @@ static int list_or_all(struct cli *cli, const struct import_options *o)
             print_candidate(items.item[i], o);
             continue;
         }
-        snprintf(guid, sizeof(guid), "%llu", (unsigned long long)nvlist_u64(items.item[i], "pool_guid", 0));
+        snprintf(guid, sizeof(guid), "%llu",
+                 (unsigned long long)nvlist_u64(items.item[i], "pool_guid", 0));
         if (import_one(cli, o, guid, NULL) != CLI_OK)
             status = CLI_FAILED;
     }
@@ -293,7 +300,8 @@ int zpool_import(struct cli *cli, int argc, char **argv)
     if (status == CLI_USAGE)
         status = zpool_usage_print(stderr, "import");
     else if (status == 0)
-        status = argc == 0 ? list_or_all(cli, &o) : import_one(cli, &o, argv[0], argc == 2 ? argv[1] : NULL);
+        status = argc == 0 ? list_or_all(cli, &o)
+                           : import_one(cli, &o, argv[0], argc == 2 ? argv[1] : NULL);
     nvlist_free(o.props);
     return status;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The zuse command (zuse(8)): data without a mount, verification, and the raw operations. With -d it needs no
- * service: the pool is imported read-only in this process, leaving nothing behind.
+ * The zuse command (zuse(8)): data without a mount, verification, and the raw operations. With -d
+ * it needs no service: the pool is imported read-only in this process, leaving nothing behind.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -49,7 +49,7 @@ static int import_local(struct cli *cli, const struct globals *g, const char *da
 
     snprintf(pool, sizeof(pool), "%.*s", (int)strcspn(dataset, "/@#"), dataset);
     err = err != 0 ? err : nvlist_add_string(args, "pool", pool);
-    err = err != 0 ? err : nvlist_add_string_array(args, "paths", g->dir, g->ndirs);
+    err = err != 0 ? err : cli_add_paths(args, g->dir, g->ndirs);
     err = err != 0 ? err : nvlist_add_bool(args, "force", true);
     err = err != 0 ? err : nvlist_add_bool(args, "missing_log", true);
     err = err != 0 ? err : nvlist_add_bool(args, "no_mount", true);
@@ -111,7 +111,8 @@ static int print_item(void *arg, const struct nvlist *item)
 static int run_call(struct cli *cli, const struct globals *g, int argc, char **argv)
 {
     AUTO_NVLIST struct nvlist *args = NULL, *result = NULL;
-    struct zuse_callbacks cb = {.item = print_item, .progress = cli_progress, .arg = cli, .fd = STDOUT_FILENO};
+    struct zuse_callbacks cb = {
+        .item = print_item, .progress = cli_progress, .arg = cli, .fd = STDOUT_FILENO};
     const char *text = argc == 3 ? argv[2] : "{}";
     int err;
 
@@ -164,7 +165,8 @@ static int run_cat(struct cli *cli, const struct globals *g, int argc, char **ar
 
     if (argc < 2 || argc > 3)
         return CLI_USAGE;
-    if (open_engine(cli, g, argv[1]) != 0 || file_args(argv[1], argc == 3 ? argv[2] : "/", &args) != 0)
+    if (open_engine(cli, g, argv[1]) != 0 ||
+        file_args(argv[1], argc == 3 ? argv[2] : "/", &args) != 0)
         return CLI_FAILED;
     if (!isatty(STDOUT_FILENO)) {
         cb.progress = cli_progress;
@@ -187,7 +189,8 @@ static int print_damage(void *arg, const struct nvlist *item)
 
 static int run_verify(struct cli *cli, const struct globals *g, int argc, char **argv)
 {
-    struct zuse_callbacks cb = {.item = print_damage, .progress = cli_progress, .arg = cli, .fd = -1};
+    struct zuse_callbacks cb = {
+        .item = print_damage, .progress = cli_progress, .arg = cli, .fd = -1};
     AUTO_NVLIST struct nvlist *args = NULL, *result = NULL;
     uint64_t bad;
 
