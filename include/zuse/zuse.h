@@ -13,12 +13,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "zuse/nvlist.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 struct zuse;
-struct nvlist; /* codec/nvlist.h */
 
 enum zuse_open_flags {
     ZUSE_OPEN_NO_START = 1 << 0, /* do not start zused if it is not running */

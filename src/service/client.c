@@ -37,7 +37,23 @@ static int fail(struct zuse *z, int err, const char *detail)
 
 /* ---- starting zused ---- */
 
-/* The service is the program itself under another name; it says on a pipe when it is ready. */
+/* Is the program at this path ours, and not one that only links libzuse? */
+static bool is_our_program(const char *path)
+{
+    static const char *const names[] = {"zuse", "zpool", "zfs", "zdb", "zused", "mount.fuse.zuse"};
+    const char *slash = strrchr(path, '/');
+
+    for (size_t i = 0; slash != NULL && i < array_len(names); i++) {
+        if (strcmp(names[i], slash + 1) == 0)
+            return true;
+    }
+    return false;
+}
+
+/*
+ * The service is our program itself under another name; for others it is found in PATH. It says on
+ * a pipe when it is ready.
+ */
 static void exec_service(int ready)
 {
     char exe[PATH_MAX], fd[16];
@@ -54,8 +70,8 @@ static void exec_service(int ready)
     dup2(null, 2);
     if (given != NULL)
         execl(given, "zused", "--ready-fd", fd, "--idle-exit", AUTO_START_IDLE_EXIT, (char *)NULL);
-    if (n > 0) {
-        exe[n] = '\0';
+    exe[n > 0 ? n : 0] = '\0';
+    if (is_our_program(exe)) {
         execl(exe, "zused", "--ready-fd", fd, "--idle-exit", AUTO_START_IDLE_EXIT, (char *)NULL);
     }
     execlp("zused", "zused", "--ready-fd", fd, "--idle-exit", AUTO_START_IDLE_EXIT, (char *)NULL);
