@@ -56,7 +56,7 @@ json_t *zfs_json_value(const struct zfs_value *v, const char *prop, bool as_int)
     char *end;
     unsigned long long n = strtoull(v->text, &end, 10);
     json_t *j = json_object();
-    bool number = as_int && p != NULL && p->kind != PROP_STRING && isdigit((unsigned char)v->text[0]) && *end == '\0';
+    bool number = as_int && (p == NULL || p->kind != PROP_STRING) && isdigit((unsigned char)v->text[0]) && *end == '\0';
 
     json_object_set_new(j, "value", number && n <= INT64_MAX ? json_integer((json_int_t)n) : json_string(v->text));
     json_object_set_new(j, "source", json_pack("{s:s, s:s}", "type", v->source_type, "data", v->source_data));

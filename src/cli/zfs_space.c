@@ -328,7 +328,8 @@ static int run(struct cli *cli, int argc, char **argv, struct space_options *o)
     if (err == 0 && o->types & PROJECT)
         err = collect(cli, name, "project", &s);
     if (err != 0)
-        fprintf(stderr, "cannot get used/quota for %s: %s\n", name, cli_detail(cli));
+        fprintf(stderr, "cannot get used/quota for %s: %s\n", name,
+                err == ZE_NOTSUP ? "unsupported version or feature" : cli_detail(cli));
     sort_owners(&s, o);
     if (err == 0)
         (void)print_space(&s);

@@ -53,7 +53,9 @@ size_t zfs_prop_width(const char *prop)
         return strlen(prop);
     width = strlen(p->header);
     if (p->kind == PROP_NUMBER)
-        width = max_of(width, strcmp(prop, "creation") == 0 ? (size_t)21 : (size_t)5);
+        width = max_of(width, (size_t)(strcmp(prop, "creation") == 0           ? 21
+                                       : strcmp(prop, "snapshots_changed") == 0 ? 24
+                                                                                : 5));
     if (strcmp(prop, "type") == 0)
         width = strlen("filesystem");
     for (const struct prop_index *x = p->index; x != NULL && x->name != NULL; x++)
@@ -140,7 +142,9 @@ static const char *sourceless(const struct prop_def *p, const struct nvpair *val
     static const char *const local[] = {"volsize",        "quota",          "refquota",       "reservation",
                                         "refreservation", "filesystem_limit", "snapshot_limit",
                                         "filesystem_count", "snapshot_count"};
-    static const char *const own[] = {"version", "utf8only", "normalization", "casesensitivity"};
+    static const char *const own[] = {"version", "utf8only", "normalization", "casesensitivity",
+                                      "defaultuserquota", "defaultgroupquota", "defaultprojectquota",
+                                      "defaultuserobjquota", "defaultgroupobjquota", "defaultprojectobjquota"};
     uint64_t v = 0;
 
     (void)nvpair_u64(value, &v);

@@ -117,6 +117,9 @@ int dsl_redaction_snaps(struct dsl_pool *dp, uint64_t object, uint64_t **guids, 
 int dsl_prop_entry(struct nvlist *props, const char *name, uint64_t number, const char *string,
                    const char *source);
 /* Add computed and structural properties (names NULL: all of them). */
+struct prop_def;
+/* Does the property exist for this dataset? For a snapshot: for its head's type, too. */
+bool dsl_prop_applies(struct dsl_dataset *ds, const struct prop_def *def);
 int dsl_props_computed(struct dsl_dataset *ds, const char *const *names, size_t n,
                        struct nvlist *props);
 

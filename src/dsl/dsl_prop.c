@@ -272,12 +272,26 @@ static bool is_stored(const struct prop_def *def)
     return true;
 }
 
+bool dsl_prop_applies(struct dsl_dataset *ds, const struct prop_def *def)
+{
+    struct objset *os;
+
+    if (!(def->on & (unsigned)dsl_dataset_kind(ds)))
+        return false;
+    if (!dsl_dataset_is_snapshot(ds) || !(def->on & (PROP_ON_FS | PROP_ON_VOL)))
+        return true;
+    /* A volume's snapshot has no properties of file systems. */
+    if (dsl_dataset_objset(ds, &os) != 0 || objset_type(os) != OBJSET_TYPE_ZVOL)
+        return (def->on & PROP_ON_FS) != 0;
+    return (def->on & PROP_ON_VOL) != 0;
+}
+
 static int add_stored(struct dsl_dataset *ds, const struct prop_chain *c,
                       const struct prop_def *def, struct nvlist *props)
 {
     struct prop_found f;
 
-    if (!(def->on & (unsigned)dsl_dataset_kind(ds)))
+    if (!dsl_prop_applies(ds, def))
         return 0;
     if (chain_find(c, def->name, def, &f))
         return add_found(ds, c, def->name, &f, props);
@@ -288,7 +302,7 @@ static int add_stored(struct dsl_dataset *ds, const struct prop_chain *c,
 
 static int add_user_props(struct dsl_dataset *ds, const struct prop_chain *c, struct nvlist *props)
 {
-    for (unsigned i = 0; i < c->n; i++) {
+    for (unsigned i = c->n; i-- > 0;) { /* what is inherited from afar comes first */
         const struct nvpair *p = NULL;
 
         while ((p = nvlist_next(c->level[i].values, p)) != NULL) {

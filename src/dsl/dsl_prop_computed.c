@@ -325,6 +325,8 @@ static int get_master(const struct computed *c)
 
     if (err != 0)
         return err == ZE_NOKEY ? 0 : err;
+    if (dsl_dataset_is_inconsistent(c->ds)) /* partly received */
+        return 0;
     if (objset_type(os) != OBJSET_TYPE_ZFS)
         return 0;
     err = zap_get_u64(os, MASTER_NODE_OBJECT, key, &v);
@@ -483,7 +485,7 @@ static int one(struct computed *c, const char *name)
             return 0; /* not an ancestor, or gone: no value */
         return add_u64(c, used);
     }
-    if ((def->on & (unsigned)c->kind) == 0)
+    if (!dsl_prop_applies(c->ds, def))
         return 0;
     for (size_t i = 0; i < array_len(computed_table); i++) {
         if (strcmp(computed_table[i].name, name) == 0) {

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "dmu/bpobj.h"
 #include "pool/config.h"
 #include "pool/events.h"
 #include "pool/load.h"
@@ -240,8 +241,19 @@ static int check_state(const struct nvlist *config, const struct pool_import_arg
 static void tell_space(struct pool *pool)
 {
     struct pool_space space;
-    if (pool_space_get(pool, &space) == 0)
-        dsl_pool_set_space(pool->dsl, space.dspace, space.slop);
+    struct bpobj_space deferred = {0};
+    uint64_t object, taken;
+    struct bpobj *list;
+    if (pool_space_get(pool, &space) != 0)
+        return;
+    /* Frees that wait for the next transaction group (format/pool.md 19.3). */
+    if (pool_directory_u64(pool, "sync_bplist", &object) == 0 &&
+        bpobj_open(pool->mos, object, &list) == 0) {
+        bpobj_space(list, &deferred);
+        bpobj_close(list);
+    }
+    taken = space.checkpoint + deferred.bytes;
+    dsl_pool_set_space(pool->dsl, space.dspace > taken ? space.dspace - taken : 0, space.slop);
 }
 
 static int import_load(struct pool *pool, const struct nvlist *config,

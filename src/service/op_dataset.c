@@ -10,6 +10,8 @@
 #include "inspect/diff.h"
 #include "zpl/zpl.h"
 
+#define POOL_VERSION_USERSPACE 15
+
 struct lister {
     struct service *s;
     struct op_context *ctx;
@@ -373,19 +375,27 @@ static int op_deleg_get(struct service *s, struct op_context *ctx, const struct 
     return err != 0 ? err : nvlist_merge(result, all);
 }
 
+struct owner_list {
+    struct op_context *ctx;
+    uint64_t quota, objquota; /* of who has none of their own */
+};
+
 static int emit_owner(void *arg, const char *who, uint64_t id, uint64_t used, uint64_t quota,
                       uint64_t objused, uint64_t objquota)
 {
+    const struct owner_list *l = arg;
     AUTO_NVLIST struct nvlist *item = NULL;
     int err = nvlist_create(&item);
 
+    quota = quota != 0 ? quota : l->quota;
+    objquota = objquota != 0 ? objquota : l->objquota;
     err = err != 0 ? err : nvlist_add_string(item, "who", who);
     err = err != 0 ? err : nvlist_add_u64(item, "id", id);
     err = err != 0 ? err : nvlist_add_u64(item, "used", used);
     err = err != 0 ? err : nvlist_add_u64(item, "quota", quota);
     err = err != 0 ? err : nvlist_add_u64(item, "objused", objused);
     err = err != 0 ? err : nvlist_add_u64(item, "objquota", objquota);
-    return err != 0 ? err : op_item(arg, item);
+    return err != 0 ? err : op_item(l->ctx, item);
 }
 
 static int op_userspace(struct service *s, struct op_context *ctx, const struct nvlist *args,
@@ -393,15 +403,24 @@ static int op_userspace(struct service *s, struct op_context *ctx, const struct 
 {
     AUTO_POOL struct pool *pool = NULL;
     AUTO_DS struct dsl_dataset *ds = NULL;
-    const char *name;
+    struct owner_list l = {.ctx = ctx};
+    const char *name, *kind = nvlist_string(args, "kind", "user");
+    char prop[64];
     struct zpl *z;
     int err = op_arg_string(args, "dataset", &name);
 
     err = err != 0 ? err : service_dataset_hold(s, name, &pool, &ds);
+    if (err == 0 && dsl_pool_version(pool->dsl) < POOL_VERSION_USERSPACE && strcmp(kind, "project") != 0)
+        err = err_raise(ZE_NOTSUP, "pool version %u has no accounting by user",
+                        (unsigned)dsl_pool_version(pool->dsl));
     err = err != 0 ? err : zpl_mount(ds, 0, &z);
     if (err != 0)
         return err;
-    err = zpl_space_each(z, nvlist_string(args, "kind", "user"), emit_owner, ctx);
+    snprintf(prop, sizeof(prop), "default%.16squota", kind);
+    (void)dsl_prop_u64(ds, prop, &l.quota, NULL, 0);
+    snprintf(prop, sizeof(prop), "default%.16sobjquota", kind);
+    (void)dsl_prop_u64(ds, prop, &l.objquota, NULL, 0);
+    err = zpl_space_each(z, kind, emit_owner, &l);
     zpl_unmount(z);
     return err;
 }

@@ -16,6 +16,10 @@ CUT = 'value = 9223372036854775807'
 # Texts of limits that 2.4 raised.
 RAISED = [('zero or 512 to 1M, power of 2', '0 to 16M'),
           ('512 to 1M, power of 2', '512 to 16M, power of 2'), ('512 to 128k, power of 2', '512 to 16M, power of 2')]
+# The manifest's read-only import knew nothing of the special class's use, so not what is available.
+OPENZFS_ESTIMATES = {'classes'}
+# The manifest shows the state after replay of the intent log, which a read-only import does not do.
+REPLAYED = {'zil-dirty', 'zil-dirty-enc'}
 ZFS = ('zfs list', 'zfs get', 'zfs allow', 'zfs holds', 'zfs userspace', 'zfs groupspace', 'zfs projectspace')
 
 
@@ -59,13 +63,17 @@ def manifest(path):
     return [(c, out) for c, out in zip(parts[1::2], parts[2::2]) if not c.startswith('rc=')]
 
 
-def masked(command, text, user_24):
+def masked(command, text, user_24, volumes, available):
     """What cannot be compared byte for byte."""
     lines = []
     for line in text.splitlines():
         cells = line.split('\t') if '\t' in line else line.split()
         if command.startswith('zfs get') and len(cells) > 1 and cells[1] in NEW_IN_24 and not user_24:
             continue
+        if cells[1:2] == ['special_small_blocks'] and cells[0] in volumes and not user_24:
+            continue  # 2.4 has it for volumes, too
+        if available and command.startswith('zfs get') and cells[1:2] == ['available']:
+            line = '*'
         if command.startswith('zfs get') and len(cells) > 2 and cells[1] == 'xattr' and not user_24:
             line = re.sub(r'\b(on|sa)\b', 'on', line)  # 2.3 called it so
         if not user_24 and command.startswith('zfs get'):
@@ -103,10 +111,11 @@ def space_manifest(h, fixture, name):
         return
     for command, out in manifest(path):
         if command.startswith('zfs '):
-            h.same('%s: %s' % (name, command), sorted(out.splitlines()), sorted(h.run(command).out.splitlines()))
+            got = h.run(command)
+            h.same('%s: %s' % (name, command), sorted(out.splitlines()), sorted((got.err + got.out).splitlines()))
 
 
-def json_manifest(h, fixture, name, pool, user_24):
+def json_manifest(h, fixture, name, pool, user_24, volumes):
     for file, command in (('zfs-list.json', 'zfs list -j -t all -r '), ('zfs-get.json', 'zfs get -j --json-int all -r ')):
         path = os.path.join(fixture, 'json', file)
         if not os.path.exists(path):
@@ -116,6 +125,8 @@ def json_manifest(h, fixture, name, pool, user_24):
         got = harness.flat_json(h.run(command + pool).out)
         if not user_24:
             got = [line for line in got if not any('/' + p + '/' in line for p in NEW_IN_24)]
+            got = [line for line in got if not ('/properties/special_small_blocks/' in line and
+                                                any(line.startswith('/datasets/%s/prop' % v) for v in volumes))]
             want, got = ([re.sub(r'(/xattr/value = )"(on|sa)"', r'\1"on"', line) for line in lines]
                          for lines in (want, got))
         if len(want) == len(got):
@@ -132,13 +143,18 @@ def test_fixture(h, name):
         h.unbind(place)
         return
     load_keys(h, fixture)
+    volumes = h.run('zfs list -H -o name -t volume').out.split()
     for command, out in manifest(os.path.join(fixture, 'MANIFEST.pool.txt')):
         if not command.startswith(ZFS):
             continue
+        if command.startswith('zfs list') and name in OPENZFS_ESTIMATES:
+            continue
         answer = h.run(command)
-        h.same('%s: %s' % (name, command), masked(command, out, user_24), masked(command, answer.out, user_24))
+        h.same('%s: %s' % (name, command), *(masked(command, text, user_24, volumes, name in OPENZFS_ESTIMATES)
+                                             for text in (out, answer.out)))
     space_manifest(h, fixture, name)
-    json_manifest(h, fixture, name, pool, user_24)
+    if name not in OPENZFS_ESTIMATES:
+        json_manifest(h, fixture, name, pool, user_24, volumes)
     h.same('%s: export' % name, 0, h.run(['call', 'pool_export', json.dumps({'pool': pool, 'force': True})]).rc)
     h.unbind(place)
 
@@ -163,7 +179,8 @@ def main():
         test_usage(h)
         test_help(h)
     for name in h.names():
-        test_fixture(h, name)
+        if name not in REPLAYED:
+            test_fixture(h, name)
     h.finish()
 
 
