@@ -15,6 +15,7 @@ static const struct {
 } programs[] = {
     {"zpool", zpool_main},
     {"zfs", zfs_main},
+    {"zdb", zdb_main},
     {"mount.fuse.zuse", mount_helper_main},
     {"mount.zuse", mount_helper_main},
     {"zuse", zuse_main},

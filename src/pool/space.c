@@ -62,6 +62,13 @@ static void fragmentation_add(struct fragmentation *f, const struct metaslab *ms
         f->sum += weighted / (total / 128);
 }
 
+uint64_t pool_metaslab_fragmentation(const struct metaslab *ms, unsigned ashift)
+{
+    struct fragmentation f = {0};
+    fragmentation_add(&f, ms, ashift);
+    return f.unknown ? UINT64_MAX : f.sum;
+}
+
 static void top_space_sum(const struct metaslab_vdev *mv, struct top_space *out)
 {
     struct fragmentation f = {0};

@@ -20,6 +20,10 @@ struct top_space {
 /* One struct for each top-level vdev, in order; free() it. */
 int pool_top_spaces(struct pool *pool, struct top_space **out);
 
+/* Percent, UINT64_MAX = unknown: one metaslab by its histogram. */
+struct metaslab;
+uint64_t pool_metaslab_fragmentation(const struct metaslab *ms, unsigned ashift);
+
 struct pool_savings { /* bytes, deflated */
     uint64_t dedup_dsize, dedup_ref_dsize, dedup_table_size;
     uint64_t clone_used, clone_saved;
