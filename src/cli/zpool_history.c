@@ -10,6 +10,8 @@
 
 /* ---- history (format/pool.md 12.2) ---- */
 
+#define HISTORY_VERSION 4 /* pools older than this have none */
+
 struct history_options {
     bool internal, longs;
 };
@@ -40,7 +42,8 @@ static void print_internal(const struct nvlist *r, const char *when)
     printf("%s [txg:%llu] %s", when, (unsigned long long)nvlist_u64(r, "history txg", 0),
            nvlist_string(r, "internal_name", ""));
     if (nvlist_exists(r, "dsname"))
-        printf(" %s (%llu)", nvlist_string(r, "dsname", ""), (unsigned long long)nvlist_u64(r, "dsid", 0));
+        printf(" %s (%llu)", nvlist_string(r, "dsname", ""),
+               (unsigned long long)nvlist_u64(r, "dsid", 0));
     printf(" %s", nvlist_string(r, "history internal str", ""));
 }
 
@@ -56,14 +59,16 @@ static void print_part(const struct nvlist *r, const char *key, const char *titl
 
 static void print_ioctl(const struct nvlist *r, const char *when)
 {
+    int64_t elapsed, error;
+
     printf("%s", when);
-    if (nvlist_exists(r, "elapsed_ns"))
-        printf(" (%lldms)", (long long)nvlist_u64(r, "elapsed_ns", 0) / 1000000);
+    if (nvlist_lookup_i64(r, "elapsed_ns", &elapsed) == 0)
+        printf(" (%lldms)", (long long)elapsed / 1000000);
     printf(" ioctl %s\n", nvlist_string(r, "ioctl", ""));
     print_part(r, "in_nvl", "input");
     print_part(r, "out_nvl", "output");
-    if (nvlist_exists(r, "errno"))
-        printf("    errno: %lld\n", (long long)nvlist_u64(r, "errno", 0));
+    if (nvlist_lookup_i64(r, "errno", &error) == 0)
+        printf("    errno: %lld\n", (long long)error);
 }
 
 static int print_record(void *arg, const struct nvlist *r)
@@ -85,7 +90,8 @@ static int print_record(void *arg, const struct nvlist *r)
     else if (nvlist_exists(r, "history internal event"))
         printf("%s [internal event %llu txg:%llu] %s", when,
                (unsigned long long)nvlist_u64(r, "history internal event", 0),
-               (unsigned long long)nvlist_u64(r, "history txg", 0), nvlist_string(r, "history internal str", ""));
+               (unsigned long long)nvlist_u64(r, "history txg", 0),
+               nvlist_string(r, "history internal str", ""));
     else if (nvlist_exists(r, "ioctl"))
         print_ioctl(r, when);
     else
@@ -116,9 +122,18 @@ int zpool_history(struct cli *cli, int argc, char **argv)
         AUTO_NVLIST struct nvlist *args = NULL;
         struct zuse_callbacks cb = {.item = print_record, .arg = &o, .fd = -1};
         const char *name = nvlist_string(pools.item[i], "name", "?");
+        const struct nvlist *config = nvlist_child(pools.item[i], "config");
         int err = nvlist_create(&args);
 
         printf("History for '%s':\n", name);
+        if (config != NULL && nvlist_u64(config, "version", HISTORY_VERSION) < HISTORY_VERSION) {
+            fprintf(stderr,
+                    "cannot get history for pool '%s', pool must be upgraded: unsupported version "
+                    "or feature\n",
+                    name);
+            status = CLI_FAILED;
+            continue;
+        }
         err = err != 0 ? err : nvlist_add_string(args, "pool", name);
         err = err != 0 ? err : cli_call(cli, "pool_history", args, NULL, &cb);
         if (err != 0)

@@ -245,11 +245,6 @@ static void print_title(struct lister *l, const char *title)
     print_cells(l, shown_columns(l), false, "");
 }
 
-static bool is_gone(const struct nvlist *vd)
-{
-    return zpool_vdev_is_type(vd, "hole") || zpool_vdev_is_type(vd, "indirect");
-}
-
 static void print_class(struct lister *l, const struct nvlist *root, const char *class,
                         const char *title)
 {
@@ -258,12 +253,12 @@ static void print_class(struct lister *l, const struct nvlist *root, const char 
     bool headed = title == NULL;
 
     for (size_t i = 0; i < n; i++) {
-        if (strcmp(zpool_vdev_class(child[i]), class) != 0 || is_gone(child[i]))
+        if (strcmp(zpool_vdev_class(child[i]), class) != 0 || zpool_vdev_is_type(child[i], "hole"))
             continue;
         if (!headed)
             print_title(l, title);
         headed = true;
-        print_vdev(l, child[i], 2, true, false);
+        print_vdev(l, child[i], 2, !zpool_vdev_is_type(child[i], "indirect"), false);
     }
 }
 
@@ -392,7 +387,10 @@ static void json_vdevs(json_t *into, const struct nvlist *vd, const struct list_
 
     for (size_t i = 0; i < n; i++) {
         zpool_vdev_name(child[i], o->name_flags, name, sizeof(name));
-        json_object_set_new(into, name, json_vdev(child[i], o, class, false));
+        json_object_set_new(into, name,
+                            json_vdev(child[i], o,
+                                      zpool_vdev_is_type(child[i], "dspare") ? "spare" : class,
+                                      false));
     }
 }
 
@@ -407,10 +405,13 @@ static void json_class(json_t *into, const struct nvlist *root, const char *from
 
     for (size_t i = 0; i < n; i++) {
         if (!aux && (strcmp(zpool_vdev_class(child[i]), title != NULL ? class : "") != 0 ||
-                     is_gone(child[i])))
+                     zpool_vdev_is_type(child[i], "hole")))
             continue;
         zpool_vdev_name(child[i], o->name_flags, name, sizeof(name));
-        json_object_set_new(list, name, json_vdev(child[i], o, class, strcmp(class, "spare") != 0));
+        json_object_set_new(
+            list, name,
+            json_vdev(child[i], o, class,
+                      strcmp(class, "spare") != 0 && !zpool_vdev_is_type(child[i], "indirect")));
     }
     if (title != NULL && json_object_size(list) > 0)
         json_object_set(into, title, list);

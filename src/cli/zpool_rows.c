@@ -63,6 +63,14 @@ static void print_when(const char *verb, uint64_t seconds)
     printf("%s %s)", verb, text);
 }
 
+/* Distributed spares cannot be trimmed; of a device that is not opened on purpose it is not known. */
+static bool cannot_trim(const struct nvlist *vd)
+{
+    uint64_t state = zpool_stat(vd, VDEV_STAT_STATE);
+
+    return zpool_vdev_is_type(vd, "dspare") || state == VDEV_STATE_OFFLINE || state == VDEV_STATE_FAULTED;
+}
+
 /* Initialize and TRIM state of a leaf: short when running, in full with -i or -t. */
 static void print_action(const struct nvlist *vd, bool full, bool trim)
 {
@@ -81,8 +89,7 @@ static void print_action(const struct nvlist *vd, bool full, bool trim)
         printf("  (%llu%% %s, ", state == 4 ? 100ull : (unsigned long long)(done * 100 / (total + 1)),
                trim ? "trimmed" : "initialized");
         print_when(verb[state], when);
-    } else if (trim && (nvlist_u64(vd, "trim_notsup", 0) != 0 || zpool_vdev_is_type(vd, "dspare") ||
-                        zpool_stat(vd, VDEV_STAT_STATE) < VDEV_STATE_DEGRADED)) {
+    } else if (trim && cannot_trim(vd)) {
         printf("  (trim unsupported)");
     } else {
         printf(trim ? "  (untrimmed)" : "  (uninitialized)");

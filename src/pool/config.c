@@ -11,6 +11,7 @@
 #include "pool/errlog.h"
 #include "pool/pool_features.h"
 #include "pool/space.h"
+#include "vdev/indirect.h"
 #include "vdev/vdev_stats.h"
 
 /* ---- statistics that only the pool knows ---- */
@@ -83,7 +84,19 @@ static int patch_children(struct pool *pool, struct nvlist *nv, unsigned depth,
     return err;
 }
 
-static int patch_root(struct pool *pool, struct nvlist *root)
+/* Without what dedup and clones save. */
+static uint64_t tops_dspace(const struct pool *pool, const struct top_space *space)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; space != NULL && i < pool->vdevs->root->nchildren; i++) {
+        const struct vdev *vd = pool->vdevs->root->child[i];
+        if (!vd->is_log)
+            sum += (space[i].size >> SECTOR_SHIFT) * vd->deflate_ratio;
+    }
+    return sum;
+}
+
+static int patch_root(struct pool *pool, struct nvlist *root, uint64_t dspace)
 {
     const uint64_t *stored;
     uint64_t stats[VDEV_STATS_COUNT];
@@ -95,7 +108,7 @@ static int patch_root(struct pool *pool, struct nvlist *root)
     if (pool->dsl != NULL && !pool->tried && pool_space_get(pool, &total) == 0) {
         stats[VDEV_STAT_ALLOC] = total.alloc;
         stats[VDEV_STAT_SPACE] = total.size;
-        stats[VDEV_STAT_DSPACE] = total.dspace;
+        stats[VDEV_STAT_DSPACE] = dspace;
         stats[VDEV_STAT_ESIZE] = total.expandable;
         stats[VDEV_STAT_FRAGMENTATION] = total.fragmentation;
         stats[VDEV_STAT_CHECKPOINT] = total.checkpoint;
@@ -104,6 +117,21 @@ static int patch_root(struct pool *pool, struct nvlist *root)
 }
 
 /* ---- spares, cache, progress ---- */
+
+/* A cache device has a header of one block before its contents. */
+static int patch_cache(const struct vdev *vd, struct nvlist *nv)
+{
+    const uint64_t *stored;
+    uint64_t stats[VDEV_STATS_COUNT], header = 1ull << max_of(vd->ashift, (uint64_t)SECTOR_SHIFT);
+    size_t n;
+    if (nvlist_lookup_u64_array(nv, "vdev_stats", &stored, &n) != 0 || n != VDEV_STATS_COUNT)
+        return 0;
+    memcpy(stats, stored, sizeof(stats));
+    if (stats[VDEV_STAT_SPACE] > header)
+        stats[VDEV_STAT_SPACE] -= header;
+    stats[VDEV_STAT_FRAGMENTATION] = 0;
+    return nvlist_add_u64_array(nv, "vdev_stats", stats, VDEV_STATS_COUNT);
+}
 
 static int add_aux(const struct vdev_tree *tree, struct nvlist *root, bool l2cache)
 {
@@ -115,6 +143,8 @@ static int add_aux(const struct vdev_tree *tree, struct nvlist *root, bool l2cac
     int err = nv == NULL ? ZE_NOMEM : 0;
     for (unsigned i = 0; i < n && err == 0; i++)
         err = vdev_config_generate(list[i], VDEV_CONFIG_STATS, &nv[i]);
+    for (unsigned i = 0; i < n && err == 0 && l2cache; i++)
+        err = patch_cache(list[i], nv[i]);
     /* A spare that stands in for a disk of this pool has its twin in the tree. */
     for (unsigned i = 0; i < n && err == 0 && !l2cache; i++) {
         const struct vdev *twin = vdev_find_guid(tree->root, list[i]->guid);
@@ -162,6 +192,18 @@ static int add_expansion(struct pool *pool, struct nvlist *root, const struct to
     return 0;
 }
 
+/* The words of com.delphix:removing and the bytes of all mappings of removed vdevs. */
+static int add_removal(struct pool *pool, struct nvlist *root)
+{
+    uint64_t stats[array_len(pool->removing) + 1];
+    memcpy(stats, pool->removing, sizeof(pool->removing));
+    stats[array_len(pool->removing)] = 0;
+    for (unsigned i = 0; i < pool->vdevs->root->nchildren; i++)
+        stats[array_len(pool->removing)] +=
+            vdev_indirect_mapping_bytes(pool->vdevs->root->child[i]);
+    return nvlist_add_u64_array(root, "removal_stats", stats, array_len(stats));
+}
+
 static bool any_nonzero(const uint64_t *v, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -180,8 +222,7 @@ static int add_progress(struct pool *pool, struct nvlist *root, const struct top
         err = nvlist_add_u64_array(root, "error_scrub_stats", pool->error_scrub,
                                    array_len(pool->error_scrub));
     if (err == 0 && pool->removing[0] != 0)
-        err =
-            nvlist_add_u64_array(root, "removal_stats", pool->removing, array_len(pool->removing));
+        err = add_removal(pool, root);
     if (err == 0)
         err = add_checkpoint(pool, root, space);
     return err != 0 ? err : add_expansion(pool, root, space);
@@ -198,7 +239,8 @@ static int generate_tree(struct pool *pool, struct nvlist **out)
      */
     if (pool->dsl != NULL && !pool->tried && pool_top_spaces(pool, &space) != 0)
         space = NULL;
-    if ((err = patch_children(pool, root, 0, space)) != 0 || (err = patch_root(pool, root)) != 0 ||
+    if ((err = patch_children(pool, root, 0, space)) != 0 ||
+        (err = patch_root(pool, root, tops_dspace(pool, space))) != 0 ||
         (err = add_aux(pool->vdevs, root, false)) != 0 ||
         (err = add_aux(pool->vdevs, root, true)) != 0)
         return err;

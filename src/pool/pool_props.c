@@ -287,9 +287,9 @@ int pool_props_get(struct pool *pool, const char *const *names, size_t n, struct
             err = put_one(&g, &props[i]);
     }
     if (err == 0)
-        err = put_features(&g);
-    if (err == 0)
         err = put_user(&g);
+    if (err == 0)
+        err = put_features(&g);
     if (g.stored != NULL)
         zap_close(g.stored);
     if (err != 0)

@@ -194,9 +194,9 @@ static void put_behaviour(struct getter *g)
     const struct vdev *vd = g->vd;
     bool leaf = vdev_is_leaf(vd), root = vd->type == VDEV_ROOT;
     put(g, "removing", vd->removing ? "on" : "off", 0, "");
+    bool closed = vd->non_allocating && !vd->removing; /* a removal in progress does not count */
     if (root || vd->top == vd)
-        put(g, "allocating", vd->non_allocating ? "off" : "on", 0,
-            vd->non_allocating ? "local" : "default");
+        put(g, "allocating", closed ? "off" : "on", 0, closed ? "local" : "default");
     else
         put(g, "allocating", "", 0, "");
     put_stored_switch(g, "failfast");
@@ -209,7 +209,7 @@ static void put_behaviour(struct getter *g)
             "");
     put_stored_number(g, "slow_io_n");
     put_stored_number(g, "slow_io_t");
-    bool can_trim = vd->dev != NULL && vd->dev->can_trim;
+    bool can_trim = vd->dev != NULL ? vd->dev->can_trim : vd->state == VDEV_STATE_CANT_OPEN;
     put(g, "trim_support", !leaf ? "" : can_trim ? "on" : "off", 0, "");
     put_number(g, "trim_errors", 0);
     put_number(g, "slow_ios", g->stats[VDEV_STAT_SLOW_IOS]);

@@ -84,6 +84,12 @@ static size_t find_entry(const struct vdev_indirect *in, uint64_t offset)
     return low;
 }
 
+uint64_t vdev_indirect_mapping_bytes(const struct vdev *vd)
+{
+    const struct vdev_indirect *m = vd->priv;
+    return vd->type == VDEV_INDIRECT && m != NULL ? m->n * VDEV_INDIRECT_ENTRY_BYTES : 0;
+}
+
 uint64_t vdev_indirect_birth_of(const struct vdev *vd, uint64_t offset)
 {
     const struct vdev_indirect *in = vd->priv;

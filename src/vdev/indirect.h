@@ -14,6 +14,8 @@
 
 #include "vdev/vdev.h"
 
+#define VDEV_INDIRECT_ENTRY_BYTES 24u /* on disk */
+
 struct vdev_indirect_entry { /* sorted by src, not overlapping */
     uint64_t src, size;      /* bytes on the removed vdev */
     uint64_t dst_vdev, dst_offset;
@@ -32,6 +34,9 @@ int vdev_indirect_set_mapping_raw(struct vdev *vd, const uint64_t *entries, size
 /* txg in which the data at offset was copied, 0 if unknown: the physical birth of a remapped block.
  */
 uint64_t vdev_indirect_birth_of(const struct vdev *vd, uint64_t offset);
+
+/* Bytes the mapping has on disk; 0 for vdevs that are not indirect. */
+uint64_t vdev_indirect_mapping_bytes(const struct vdev *vd);
 
 /* Where [offset, offset+size) is now, in order, on vdevs that are not indirect. txg: of the copy.
  */

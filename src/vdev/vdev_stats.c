@@ -126,7 +126,8 @@ static void stats_sizes(const struct vdev *vd, uint64_t *out)
         out[VDEV_STAT_SPACE] = vd->metaslab_shift == 0
                                    ? vd->asize
                                    : round_down_pow2(vd->asize, 1ull << vd->metaslab_shift);
-    if (vd->asize != 0 && vd->type != VDEV_INDIRECT) {
+    /* A leaf that could not be opened has it, too: from its parent. */
+    if ((vd->asize != 0 || (vd->ops->leaf && vd->parent != NULL)) && vd->type != VDEV_INDIRECT) {
         uint64_t reserve = vd->ops->leaf ? VDEV_START_OFFSET + VDEV_END_RESERVE : 0;
         out[VDEV_STAT_RSIZE] = vdev_min_asize_required(vd) + reserve;
     }

@@ -76,7 +76,7 @@ class Harness:
         self.zuse = os.path.join(os.path.abspath(build), 'src', 'zuse')
         self.env = dict(os.environ, ZUSE_SOCKET=os.path.join(self.dir, 'sock'), TZ='UTC', LC_ALL='C')
         self.failures = self.passed = 0
-        self.service = None
+        self.service = self.base = None
         self.made_pools = not os.path.isdir('/pools')
         atexit.register(self.close)
         os.makedirs(self.fx, exist_ok=True)
@@ -174,10 +174,27 @@ class Harness:
         place = '/pools/' + (m.group(1) if m else name)
         os.makedirs(place, exist_ok=True)
         subprocess.run(['mount', '--bind', images, place], check=True)
+        if images != fixture and self.mentions_base(fixture):
+            self.base = '/pools/' + os.path.basename(self.unpack(self.base_of(fixture))[0])
+            os.makedirs(self.base, exist_ok=True)
+            subprocess.run(['mount', '--bind', self.unpack(self.base_of(fixture))[1], self.base], check=True)
         return fixture, place
+
+    @staticmethod
+    def base_of(fixture):
+        with open(os.path.join(fixture, 'BASE')) as f:
+            return f.read().strip()
+
+    def mentions_base(self, fixture):
+        """Where the recording was made, could a "missing" disk be opened at its old place?"""
+        with open(os.path.join(fixture, 'MANIFEST.pool.txt'), errors='replace') as f:
+            return re.search('/pools/%s/d\\d+ +ONLINE' % re.escape(self.base_of(fixture)), f.read()) is not None
 
     def unbind(self, place):
         subprocess.run(['umount', '-l', place], check=False)
+        if self.base is not None:
+            subprocess.run(['umount', '-l', self.base], check=False)
+            self.base = None
 
     def import_pool(self, pool, place, *options):
         return self.run(['zpool', 'import', '-d', place, '-o', 'readonly=on', '-R', '/mnt/alt', '-N', *options, pool])

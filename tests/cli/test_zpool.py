@@ -24,15 +24,19 @@ def mask_list(text, scripted):
             cells = line.split('\t')
             base = 1 if cells[0] == '' else 0
             for i in (2, 3, 6, 7):
-                if base + i < len(cells) and cells[base + i] != '-':
+                if base + i < len(cells) and (cells[base + i] != '-' or i == 6):
                     cells[base + i] = '*'
+            if base and cells[-1] == '-' and len(cells) == 12: # ALTROOT of vdevs, since 2.4
+                cells.pop()
             lines.append('\t'.join(cells))
             continue
         tokens = [(m.start(), m.end()) for m in re.finditer(r'\S+', line)]
         if tokens and not line.startswith('NAME') and len(tokens) >= 8:
             for i in (2, 3, 6, 7):
-                if line[tokens[i][0]:tokens[i][1]] != '-':
+                if line[tokens[i][0]:tokens[i][1]] != '-' or i == 6:
                     line = mask_token(line, *tokens[i])
+            if line.startswith(' ') and line.endswith('  -'):
+                line = line[:-1].rstrip()
         lines.append(line)
     return lines
 
@@ -53,7 +57,8 @@ def mask_vdev_get(text):
     lines = []
     for line in text.splitlines():
         cells = line.split('\t')
-        if len(cells) > 2 and (cells[1] in SPACE_PROPS or re.fullmatch(r'(read|write|null|claim)_(ops|bytes)', cells[1])):
+        if len(cells) > 2 and (cells[1] in SPACE_PROPS or
+                               re.fullmatch(r'(read|write|null|claim)_(ops|bytes)|checksum_errors', cells[1])):
             cells[2] = '*'
         lines.append('\t'.join(cells))
     return lines
@@ -66,6 +71,8 @@ def mask_json(lines):
 
 # A scan in progress shows rates and times that pass.
 def mask_status(text):
+    text = re.sub(r'(copied|) / \S+ copied at .*', 'COPIED', text) # needs ALLOC
+    text = re.sub(r'(ONLINE +0 +0) +\d+', r'\1  ERRORS', text) # depends on what was read
     text = re.sub(r'\d+[hms]\d*[^ ]* to go|\d\d:\d\d:\d\d to go|no estimated completion time', 'TIME', text)
     return re.sub(r' at [0-9.]+[KMGTB]*/s', ' at RATE', text)
 
@@ -97,6 +104,15 @@ def without_newer(want, got):
              and not re.match(r'draid\d:\S*\t', line)]
     got = ''.join(lines)
     return got.replace(DISABLED, '') if DISABLED not in want else got
+
+
+def json_quirks(lines):
+    """OpenZFS leaves out what dRAID and indirect vdevs are; the base path of counters depends on reads."""
+    return [line for line in lines
+            if not re.search(r'/(draid\d:[^/]*|indirect-\d+)/(vdev_type|guid|class|state) = ', line) and
+            not re.search(r'/vdevs/[^ ]*/properties/altroot/', line) and
+            not re.search(r'/(pass_start|to_reflow|checksum_errors) = ', line) and
+            not re.search(r'/draid.*/rep_dev_size = ', line)] # 2.3 does not round up to rows of permutations
 
 
 def without_newer_json(want, got):
@@ -133,7 +149,7 @@ def check_pool(h, name):
     commands = [c for c in harness.manifest_commands(os.path.join(fixture, 'MANIFEST.pool.txt'))
                 if c[0].startswith('zpool ')]
     pool = commands[0][0].split()[-1]
-    options = ['-D'] if name == 'destroyed' else []
+    options = {'destroyed': ['-D']}.get(name, [])
     a = h.import_pool(pool, place, *options)
     if a.rc != 0:
         h.same('%s: import' % name, '', a.err)
@@ -146,7 +162,13 @@ def check_pool(h, name):
         seen.add(command)
         a = h.run(command)
         if 'all-vdevs' in command:
+            if name in ('draid1-spared', 'replacing'):
+                continue # OpenZFS finds neither spare nor replacing vdevs there
+            if output.startswith('cannot get vdev property name from root-0'):
+                continue # no ZAP for the root before vdev_zaps_v2: OpenZFS shows nothing at all
             output = vdev_quirks(output)
+        if output.startswith('cannot get history'):
+            a = harness.Answer(a.rc, '', a.err + a.out)
         got = without_newer(output, a.out + a.err)
         h.same('%s: %s' % (name, command), masked(command, output), masked(command, got))
         if a.rc != rc:
@@ -157,8 +179,8 @@ def check_pool(h, name):
             with open(path) as f:
                 want = f.read()
             command = command % pool
-            want = harness.flat_json(want)
-            got = without_newer_json(want, harness.flat_json(h.run(command).out))
+            want = json_quirks(harness.flat_json(want))
+            got = without_newer_json(want, json_quirks(harness.flat_json(h.run(command).out)))
             h.same('%s: %s' % (name, command), mask_json(want), mask_json(got))
     a = h.run(['zpool', 'export', pool])
     h.same('%s: export' % name, '', a.out + a.err)
@@ -184,7 +206,8 @@ def main():
         check_usage(h)
     if 'pools' in what:
         for name in h.names():
-            check_pool(h, name)
+            if not name.startswith('zil-dirty'): # recorded after the replay of their intent logs
+                check_pool(h, name)
     h.finish()
 
 
