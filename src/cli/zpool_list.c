@@ -366,7 +366,8 @@ static json_t *json_vdev(const struct nvlist *vd, const struct list_options *o, 
         if (strcmp(o->column[i], "name") == 0 || strcmp(o->column[i], "altroot") == 0)
             continue;
         vdev_cell(vd, o->column[i], o->literal, top, text, sizeof(text));
-        if (strcmp(class, "spare") == 0 && strcmp(o->column[i], "health") == 0)
+        if (strcmp(class, "spare") == 0 && !zpool_vdev_is_type(vd, "dspare") &&
+            strcmp(o->column[i], "health") == 0)
             snprintf(text, sizeof(text), "%s", spare_state(vd));
         json_object_set_new(props, o->column[i], zpool_prop_json(text, "", o->json.as_int));
     }

@@ -92,12 +92,16 @@ def import_fixture(h, fixture, place):
     return pool, got
 
 
+def bind_keys(h, fixture):
+    os.makedirs('/keys', exist_ok=True)
+    h.run('mountpoint -q /keys || mount --bind %s/keys /keys' % fixture)
+
+
 def load_keys(h, fixture):
     keys = os.path.join(fixture, 'keys')
     if not os.path.isdir(keys):
         return
-    os.makedirs('/keys', exist_ok=True)
-    h.run('mount --bind %s /keys' % keys)
+    bind_keys(h, fixture)
     for line in h.run('zfs list -H -o name,encryptionroot,keystatus,keyformat,keylocation').out.splitlines():
         name, root, status, form, location = line.split('\t')
         if root == name and status == 'unavailable':
@@ -115,7 +119,8 @@ def space_manifest(h, fixture, name):
             h.same('%s: %s' % (name, command), sorted(out.splitlines()), sorted((got.err + got.out).splitlines()))
 
 
-def json_manifest(h, fixture, name, pool, user_24, volumes):
+def json_manifest(h, fixture, name, pool, user_24):
+    volumes = h.run('zfs list -H -o name -t volume').out.split()
     for file, command in (('zfs-list.json', 'zfs list -j -t all -r '), ('zfs-get.json', 'zfs get -j --json-int all -r ')):
         path = os.path.join(fixture, 'json', file)
         if not os.path.exists(path):
@@ -134,6 +139,92 @@ def json_manifest(h, fixture, name, pool, user_24, volumes):
         h.same('%s: %s%s' % (name, command, pool), want, got)
 
 
+def compare_manifest(h, name, path, user_24):
+    volumes = h.run('zfs list -H -o name -t volume').out.split()
+    for command, out in manifest(path):
+        if not command.startswith(ZFS) or (command.startswith('zfs list') and name in OPENZFS_ESTIMATES):
+            continue
+        answer = h.run(command)
+        h.same('%s: %s' % (name, command), *(masked(command, text, user_24, volumes, name in OPENZFS_ESTIMATES)
+                                             for text in (out, answer.out)))
+
+
+def expect(h, command, rc, out='', err=''):
+    got = h.run(command)
+    h.same(command, (rc, out, err), (got.rc, got.out, got.err))
+
+
+def test_errors(h):
+    """Messages on pool basic, worded as in the transcripts."""
+    kind = 'operation not applicable to datasets of this type'
+    expect(h, 'zfs list basic/none', 1, err="cannot open 'basic/none': dataset does not exist\n")
+    expect(h, 'zfs list /nonexist', 1, err="cannot open '/nonexist': No such file or directory\n")
+    expect(h, 'zfs mount basic/zthick', 1, err="cannot open 'basic/zthick': %s\n" % kind)
+    expect(h, 'zfs mount basic/legacy', 1,
+           err="cannot mount 'basic/legacy': legacy mountpoint\nuse mount(8) to mount this filesystem\n")
+    expect(h, 'zfs unmount basic/snap', 1, err="cannot unmount 'basic/snap': not currently mounted\n")
+    expect(h, 'zfs unmount /nonexist', 1,
+           err="cannot open '/nonexist': No such file or directory\nwarning: /nonexist not in/proc/self/mounts\n"
+               "/nonexist: No such file or directory\n")
+    expect(h, 'zfs userspace basic/zthick', 1, err="cannot open 'basic/zthick': %s\n" % kind)
+    expect(h, 'zfs userspace -o bogus basic', 255, err="invalid type 'bogus' for -o option\n")
+    expect(h, 'zfs allow basic/none', 255,
+           err="cannot open 'basic/none': dataset does not exist\nFailed to open dataset: basic/none\n")
+    expect(h, 'zfs load-key basic', 255, err="Key load error: 'basic' is not encrypted.\n")
+    expect(h, 'zfs unload-key basic', 255, err="Key unload error: 'basic' is not encrypted.\n")
+    expect(h, 'zfs holds basic/snap@none', 1, 'NAME  TAG  TIMESTAMP\n',
+           "cannot open 'basic/snap@none': dataset does not exist\nno datasets available\n")
+    expect(h, 'zfs create basic/x', 1, err="cannot create 'basic/x': not supported yet\n")
+    expect(h, 'zfs get -Ho value userquota@1000,userused@1000,userused@root basic/quota', 0, '1M\n13K\n22.5K\n')
+
+
+def test_diff(h):
+    expect(h, 'zfs diff basic/snap@one', 0,
+           '-\t/mnt/alt/basic/snap/a\nM\t/mnt/alt/basic/snap/\n+\t/mnt/alt/basic/snap/final\n'
+           'R\t/mnt/alt/basic/snap/b -> /mnt/alt/basic/snap/c\n')
+    expect(h, 'zfs diff -FH basic/snap@one basic/snap', 0,
+           '-\tF\t/mnt/alt/basic/snap/a\nM\t/\t/mnt/alt/basic/snap/\n+\tF\t/mnt/alt/basic/snap/final\n'
+           'R\tF\t/mnt/alt/basic/snap/b\t/mnt/alt/basic/snap/c\n')
+    expect(h, 'zfs diff basic/snap@none', 1, err='Unable to obtain diffs: No such file or directory\n')
+    expect(h, 'zfs diff basic/snap', 1,
+           err="Badly formed snapshot name basic/snap: missing '@' delimiter in snapshot name\n")
+    expect(h, 'zfs diff basic/snap@one basic/nest@rec', 1,
+           err='Not an earlier snapshot from the same fs: invalid name\n')
+    expect(h, 'zfs diff basic/snap@three basic/snap@one', 1,
+           err='Unable to obtain diffs: \n   Not an earlier snapshot from the same fs\n')
+
+
+def test_mount(h):
+    if not os.path.exists('/dev/fuse'):
+        print('SKIP: mounting: no /dev/fuse')
+        return
+    expect(h, 'zfs mount basic/snap', 0)
+    expect(h, 'zfs mount', 0, 'basic/snap                      /mnt/alt/basic/snap\n')
+    expect(h, 'zfs mount -o ro basic/snap', 1, err="cannot mount 'basic/snap': filesystem already mounted\n")
+    expect(h, 'zfs get -H -o value,source readonly /mnt/alt/basic/snap', 0, 'on\ttemporary\n')
+    expect(h, 'ls /mnt/alt/basic/snap', 0, 'c\nfinal\n')
+    expect(h, 'zfs unmount /mnt/alt/basic/snap', 0)
+    expect(h, 'zfs mount -a; zfs get -r -H -o value mounted basic | grep -c yes; zfs unmount -a; zfs mount', 0, '54\n')
+
+
+def test_keys(h):
+    root = 'pencrypted/gcm-pass'
+    expect(h, 'zfs load-key %s/inner' % root, 255,
+           err="Key load error: Keys must be loaded for encryption root of '%s/inner' (%s).\n" % (root, root))
+    expect(h, 'echo wrongpass | zfs load-key -L prompt ' + root, 255,
+           err="Key load error: Incorrect key provided for '%s'.\n" % root)
+    expect(h, 'echo short | zfs load-key -L prompt ' + root, 255,
+           err='Key load error: Passphrase too short (min 8).\n')
+    expect(h, 'zfs load-key -L file:///nokey ' + root, 255,
+           err='Key load error: Failed to open key material file: No such file or directory\n')
+    expect(h, 'zfs mount ' + root, 1, err="cannot mount '%s': encryption key not loaded\n" % root)
+    expect(h, 'zfs load-key -n ' + root, 0, '1 / 1 key(s) successfully verified\n')
+    expect(h, 'zfs load-key ' + root, 0)
+    expect(h, 'zfs load-key ' + root, 255, err="Key load error: Key already loaded for '%s'.\n" % root)
+    expect(h, 'zfs unload-key ' + root, 0)
+    expect(h, 'zfs unload-key ' + root, 255, err="Key unload error: Key already unloaded for '%s'.\n" % root)
+
+
 def test_fixture(h, name):
     fixture, place = h.bind(name)
     user_24 = name.startswith('v24')
@@ -142,19 +233,19 @@ def test_fixture(h, name):
         print(got.err)
         h.unbind(place)
         return
+    if name == 'encrypted':
+        compare_manifest(h, name + ' (locked)', os.path.join(fixture, 'locked', 'MANIFEST.pool.txt'), user_24)
+        bind_keys(h, fixture)
+        test_keys(h)
     load_keys(h, fixture)
-    volumes = h.run('zfs list -H -o name -t volume').out.split()
-    for command, out in manifest(os.path.join(fixture, 'MANIFEST.pool.txt')):
-        if not command.startswith(ZFS):
-            continue
-        if command.startswith('zfs list') and name in OPENZFS_ESTIMATES:
-            continue
-        answer = h.run(command)
-        h.same('%s: %s' % (name, command), *(masked(command, text, user_24, volumes, name in OPENZFS_ESTIMATES)
-                                             for text in (out, answer.out)))
+    compare_manifest(h, name, os.path.join(fixture, 'MANIFEST.pool.txt'), user_24)
+    if name == 'basic-single':
+        test_errors(h)
+        test_diff(h)
+        test_mount(h)
     space_manifest(h, fixture, name)
     if name not in OPENZFS_ESTIMATES:
-        json_manifest(h, fixture, name, pool, user_24, volumes)
+        json_manifest(h, fixture, name, pool, user_24)
     h.same('%s: export' % name, 0, h.run(['call', 'pool_export', json.dumps({'pool': pool, 'force': True})]).rc)
     h.unbind(place)
 

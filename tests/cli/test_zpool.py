@@ -198,12 +198,32 @@ def check_usage(h):
         h.same(t.command + ' (exit status)', str(t.rc), str(a.rc))
 
 
+def feature_lines(text):
+    """`upgrade -v` without features that the recording release did not have."""
+    lines = text.splitlines()
+    return [line for i, line in enumerate(lines)
+            if not line.startswith(NEWER) and not (i and lines[i - 1].startswith(NEWER))]
+
+
+def check_empty(h):
+    """No pool is imported."""
+    for t in harness.transcripts('01-empty'):
+        if not t.command.startswith('zpool') or t.command == 'zpool version':
+            continue
+        a = h.run(t.command)
+        h.same('empty: %s (stdout)' % t.command, feature_lines(t.out), feature_lines(a.out))
+        h.same('empty: %s (stderr)' % t.command, t.err, a.err)
+        h.same('empty: %s (exit status)' % t.command, str(t.rc), str(a.rc))
+
+
 def main():
     harness.enter()
     h = harness.Harness()
-    what = sys.argv[1:] or ['usage', 'pools']
+    what = sys.argv[1:] or ['usage', 'empty', 'pools']
     if 'usage' in what:
         check_usage(h)
+    if 'empty' in what:
+        check_empty(h)
     if 'pools' in what:
         for name in h.names():
             if not name.startswith('zil-dirty'): # recorded after the replay of their intent logs
