@@ -67,7 +67,7 @@ bool zfs_prop_right_aligned(const char *prop)
 {
     const struct prop_def *p = prop_find(prop);
 
-    return p != NULL ? p->right_aligned : false;
+    return p != NULL && p->format != PROP_FMT_DATE && p->right_aligned;
 }
 
 static void format_date(uint64_t seconds, const char *format, char *buf, size_t len)

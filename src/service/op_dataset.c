@@ -3,6 +3,8 @@
  */
 #include "service/service_impl.h"
 
+#include <grp.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,6 +91,94 @@ static int force_readonly(struct lister *l, const char *name, struct nvlist *pro
     return err != 0 ? err : nvlist_add_string(entry, "source", "$temporary");
 }
 
+/* ---- userused@NAME and its like ---- */
+
+struct owner_prop {
+    const char *kind;
+    bool objects, quota;
+    uint64_t id, value;
+    const char *sid; /* or NULL */
+};
+
+static bool parse_owner(const char *who, struct owner_prop *o)
+{
+    char *end;
+    const struct passwd *pw = NULL;
+    const struct group *gr = NULL;
+
+    o->id = strtoull(who, &end, 10);
+    if (*end == '\0' && end != who)
+        return true;
+    if (strncmp(who, "S-1-", 4) == 0) {
+        o->sid = who;
+        return true;
+    }
+    if (strcmp(o->kind, "user") == 0)
+        pw = getpwnam(who);
+    else if (strcmp(o->kind, "group") == 0)
+        gr = getgrnam(who);
+    o->id = pw != NULL ? pw->pw_uid : gr != NULL ? gr->gr_gid : 0;
+    return pw != NULL || gr != NULL;
+}
+
+static bool parse_owner_prop(const char *name, struct owner_prop *o)
+{
+    static const char *const kinds[] = {"user", "group", "project"};
+    const char *rest = NULL;
+
+    for (size_t i = 0; i < array_len(kinds) && rest == NULL; i++) {
+        if (strncmp(name, kinds[i], strlen(kinds[i])) == 0) {
+            o->kind = kinds[i];
+            rest = name + strlen(kinds[i]);
+        }
+    }
+    if (rest == NULL)
+        return false;
+    o->objects = strncmp(rest, "obj", 3) == 0;
+    rest += o->objects ? 3 : 0;
+    o->quota = strncmp(rest, "quota@", 6) == 0;
+    if (!o->quota && strncmp(rest, "used@", 5) != 0)
+        return false;
+    return parse_owner(strchr(rest, '@') + 1, o);
+}
+
+static int match_owner(void *arg, const char *who, uint64_t id, uint64_t used, uint64_t quota, uint64_t objused,
+                       uint64_t objquota)
+{
+    struct owner_prop *o = arg;
+    bool same = o->sid != NULL ? strcmp(o->sid, who) == 0 : who[0] == '\0' && id == o->id;
+
+    if (same && o->objects)
+        o->value = o->quota ? objquota : objused;
+    else if (same)
+        o->value = o->quota ? quota : used;
+    return 0;
+}
+
+/* Whatever keeps us from knowing means: no value. */
+static int add_owner_prop(struct dsl_dataset *ds, const char *name, struct nvlist *props)
+{
+    struct owner_prop o = {.kind = NULL};
+    struct nvlist *entry;
+    struct zpl *z;
+    int err;
+
+    if (strchr(name, '@') == NULL || !parse_owner_prop(name, &o) || zpl_mount(ds, 0, &z) != 0)
+        return 0;
+    err = zpl_space_each(z, o.kind, match_owner, &o);
+    zpl_unmount(z);
+    err = err != 0 ? err : nvlist_create(&entry);
+    if (err != 0)
+        return err;
+    err = nvlist_add_u64(entry, "value", o.value);
+    err = err != 0 ? err : nvlist_add_string(entry, "source", "");
+    if (err != 0) {
+        nvlist_free(entry);
+        return err;
+    }
+    return nvlist_take_nvlist(props, name, entry);
+}
+
 static int add_props(struct lister *l, const char *name, struct dsl_dataset *ds,
                      enum dataset_kind kind, struct nvlist *item)
 {
@@ -99,6 +189,8 @@ static int add_props(struct lister *l, const char *name, struct dsl_dataset *ds,
         return err_context(err, "dataset '%s': ", name);
     if (kind == DATASET_FILESYSTEM && wants(l, "mounted"))
         err = add_mounted(l, name, props);
+    for (size_t i = 0; err == 0 && kind != DATASET_VOLUME && i < l->nprops; i++)
+        err = add_owner_prop(ds, l->props[i], props);
     if (err == 0 && kind == DATASET_FILESYSTEM)
         err = overlay_temporary(l, name, props);
     if (err == 0 && kind == DATASET_FILESYSTEM)
