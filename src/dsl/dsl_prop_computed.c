@@ -311,18 +311,44 @@ static int get_resume_token(const struct computed *c)
 
 /* ---- in the object set ---- */
 
+/* The dataset's object set; without its key one of its own that shows what is not encrypted. */
+struct readable {
+    struct objset *os;
+    bool own;
+};
+
+static int readable_open(const struct computed *c, struct readable *r)
+{
+    const struct dsl_dataset *ds = c->ds;
+    uint64_t keyobj = ds->dir->crypto_key_obj;
+
+    r->own = keyobj != 0 && !dsl_keystore_is_loaded(ds->dp->keystore, keyobj);
+    if (r->own)
+        return objset_open(ds->dp->zp, ds->object, &ds->phys.bp, OBJSET_RAW, &r->os);
+    return dsl_dataset_objset(c->ds, &r->os);
+}
+
+static void readable_close(struct readable *r)
+{
+    if (r->own && r->os != NULL)
+        objset_close(r->os);
+}
+#define AUTO_READABLE __attribute__((cleanup(readable_close)))
+
 /*
  * Settings in the master node of a file system. A set value is the dataset's own; a missing one is
- * the default. Unreadable without its key: no value.
+ * the default. The master node is not encrypted.
  */
 static int get_master(const struct computed *c)
 {
     const struct prop_def *def = prop_find(c->name);
     const char *key = strcmp(c->name, "version") == 0 ? "VERSION" : c->name;
+    AUTO_READABLE struct readable r = {NULL, false};
     struct objset *os;
     uint64_t v = 0;
-    int err = dsl_dataset_objset(c->ds, &os);
+    int err = readable_open(c, &r);
 
+    os = r.os;
     if (err != 0)
         return err == ZE_NOKEY ? 0 : err;
     if (dsl_dataset_is_inconsistent(c->ds)) /* partly received */
@@ -341,10 +367,12 @@ static int get_master(const struct computed *c)
 
 static int get_volume(const struct computed *c)
 {
+    AUTO_READABLE struct readable r = {NULL, false};
     struct objset *os;
     uint64_t v;
-    int err = dsl_dataset_objset(c->ds, &os);
+    int err = readable_open(c, &r);
 
+    os = r.os;
     if (err != 0 || objset_type(os) != OBJSET_TYPE_ZVOL)
         return err == ZE_NOKEY ? 0 : err;
     if (strcmp(c->name, "volsize") == 0) {
