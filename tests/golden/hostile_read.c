@@ -540,8 +540,8 @@ static void load_key(struct reading *rd, const char *key, const char *child)
     struct dsl_dataset *ds;
     struct dsl_key_info info;
 
-    snprintf(name, sizeof(name), "%s/%s", rd->pool->name, child);
-    if (dsl_dataset_hold(rd->pool->dsl, name, &ds) != 0)
+    int len = snprintf(name, sizeof(name), "%s/%s", rd->pool->name, child);
+    if (len < 0 || (size_t)len >= sizeof(name) || dsl_dataset_hold(rd->pool->dsl, name, &ds) != 0)
         return;
     if (dsl_dataset_key_info(ds, &info) == 0 && info.keyformat == 1)
         (void)dsl_key_load(ds, (const uint8_t *)key, 32, false);
