@@ -252,6 +252,11 @@ static int hold_name_locked(struct dsl_pool *dp, const char *name, struct dsl_da
         err = err_raise(ZE_NODATASET, "'%s' has no dataset", name);
     else
         err = hold_locked(dp, dd->phys.head_dataset_obj, NULL, &head);
+    if (err == 0 && (head->dir != dd || dsl_dataset_is_snapshot(head))) {
+        *spare = head;
+        err = err_raise(ZE_BADDSL, "dataset %llu is not the head of directory %llu",
+                        (unsigned long long)head->object, (unsigned long long)dd->object);
+    }
     dsl_dir_rele_locked(dd);
     if (err != 0)
         return err;
@@ -275,6 +280,13 @@ int dsl_dataset_hold(struct dsl_pool *dp, const char *name, struct dsl_dataset *
     mutex_lock(&dp->lock);
     err = hold_name_locked(dp, name, out, &spare);
     mutex_unlock(&dp->lock);
+    if (err == 0 && spare != NULL &&
+        ((*out)->dir != spare->dir || !dsl_dataset_is_snapshot(*out))) {
+        err = err_raise(ZE_BADDSL, "dataset %llu is not a snapshot of dataset %llu",
+                        (unsigned long long)(*out)->object, (unsigned long long)spare->object);
+        dsl_dataset_rele(*out);
+        *out = NULL;
+    }
     if (spare != NULL)
         dsl_dataset_rele(spare);
     return err;
@@ -443,6 +455,29 @@ static int collect(void *arg, const char *name, uint64_t dsobj, uint64_t createt
     return named_list_add(arg, name, dsobj);
 }
 
+/*
+ * Head of the directory a child map enters; both must point back, so that whoever descends from
+ * head to head walks a tree. *head 0: a directory without dataset.
+ */
+static int child_head(struct dsl_dir *parent, const struct named *child, uint64_t *head)
+{
+    struct dsl_dir_phys dir;
+    struct dsl_dataset_phys ds;
+    struct objset *mos = parent->dp->mos;
+    int err = dsl_bonus_read(mos, child->object, OBJTYPE_DSL_DIR, 256, &dir, sizeof(dir), NULL);
+
+    if (err == 0 && dir.parent_obj != parent->object)
+        err = err_raise(ZE_BADDSL, "its parent is %llu, not %llu",
+                        (unsigned long long)dir.parent_obj, (unsigned long long)parent->object);
+    *head = err == 0 ? dir.head_dataset_obj : 0;
+    if (*head == 0)
+        return err;
+    err = dsl_bonus_read(mos, *head, OBJTYPE_DSL_DATASET, 320, &ds, sizeof(ds), NULL);
+    if (err == 0 && (ds.dir_obj != child->object || ds.next_snap_obj != 0))
+        err = err_raise(ZE_BADDSL, "dataset %llu is not its head", (unsigned long long)*head);
+    return err;
+}
+
 int dsl_children_each(struct dsl_dataset *ds, bool hidden,
                       int (*fn)(void *arg, const char *name, uint64_t dsobj), void *arg)
 {
@@ -457,17 +492,16 @@ int dsl_children_each(struct dsl_dataset *ds, bool hidden,
     if (list.n > 1)
         qsort(list.item, list.n, sizeof(*list.item), named_by_name);
     for (size_t i = 0; i < list.n; i++) {
-        struct dsl_dir_phys phys;
+        uint64_t head;
 
         if (!hidden && dsl_name_is_hidden(list.item[i].name))
             continue;
-        err = dsl_bonus_read(ds->dp->mos, list.item[i].object, OBJTYPE_DSL_DIR, 256, &phys,
-                             sizeof(phys), NULL);
+        err = child_head(ds->dir, &list.item[i], &head);
         if (err != 0)
             return err_context(err, "directory '%s': ", list.item[i].name);
-        if (phys.head_dataset_obj == 0)
+        if (head == 0)
             continue;
-        err = fn(arg, list.item[i].name, phys.head_dataset_obj);
+        err = fn(arg, list.item[i].name, head);
         if (err != 0)
             return err;
     }
@@ -489,7 +523,12 @@ int dsl_snapshots_each(struct dsl_dataset *ds,
 
         err = dsl_bonus_read(ds->dp->mos, list.item[i].object, OBJTYPE_DSL_DATASET, 320, &phys,
                              sizeof(phys), NULL);
-        list.item[i].txg = phys.creation_txg;
+        if (err == 0 && (phys.dir_obj != ds->dir->object || phys.next_snap_obj == 0))
+            err = err_raise(ZE_BADDSL, "dataset %llu is listed as snapshot '%s' of %llu",
+                            (unsigned long long)list.item[i].object, list.item[i].name,
+                            (unsigned long long)ds->object);
+        if (err == 0)
+            list.item[i].txg = phys.creation_txg;
     }
     if (err != 0)
         return err;

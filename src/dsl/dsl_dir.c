@@ -164,6 +164,11 @@ int dsl_dir_hold_locked(struct dsl_pool *dp, uint64_t object, struct dsl_dir **o
             return err_raise(ZE_BADDSL, "directory %llu has no parent", (unsigned long long)at);
         at = phys.parent_obj;
     }
+    if (dd != NULL && dd->depth + n > DSL_MAX_DEPTH) {
+        dsl_dir_rele_locked(dd);
+        return err_raise(ZE_BADDSL, "directory %llu nests deeper than %u",
+                         (unsigned long long)object, DSL_MAX_DEPTH);
+    }
     while (n > 0) {
         int err = load_locked(dp, chain[n - 1], dd, NULL, 0, &dd);
 
@@ -193,10 +198,17 @@ int dsl_dir_child_locked(struct dsl_dir *parent, const char *name, size_t len, s
     if (err != 0)
         return err;
     *out = find_locked(parent->dp, object);
-    if (*out != NULL)
-        return 0;
-    parent->refs++;
-    return load_locked(parent->dp, object, parent, buf, len, out);
+    if (*out == NULL) {
+        parent->refs++;
+        err = load_locked(parent->dp, object, parent, buf, len, out);
+    }
+    if (err == 0 && ((*out)->parent != parent || (*out)->phys.parent_obj != parent->object)) {
+        dsl_dir_rele_locked(*out); /* or names and listings would never end */
+        *out = NULL;
+        err = err_raise(ZE_BADDSL, "directory %llu is '%s' in %llu, but its parent is another",
+                        (unsigned long long)object, buf, (unsigned long long)parent->object);
+    }
+    return err;
 }
 
 void dsl_dir_rele_locked(struct dsl_dir *dd)

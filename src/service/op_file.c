@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/range_tree.h"
 #include "zpl/zpl.h"
 #include "zvol/zvol.h"
 
@@ -151,9 +152,11 @@ static int op_file_stat(struct service *s, struct op_context *ctx, const struct 
 struct file_lister {
     struct op_context *ctx;
     struct zpl_node *dir;
+    struct zpl *z; /* of the directory asked for; snapshots below .zfs have numbers of their own */
     bool recursive, xattrs;
     char prefix[8192]; /* of the directory at hand, "" or "a/b/" */
     unsigned depth;
+    struct range_tree *entered; /* object numbers: damage can make directories contain themselves */
 };
 
 static int list_entry(void *arg, const struct zpl_dirent *e);
@@ -174,8 +177,16 @@ static int list_dir(struct file_lister *l, struct zpl_node *dir)
 static int list_below(struct file_lister *l, const char *name, struct zpl_node *n)
 {
     size_t at = strlen(l->prefix);
+    uint64_t object = zpl_node_object(n);
     int err;
 
+    if (zpl_node_zpl(n) == l->z) {
+        err = range_tree_add_new(l->entered, object, 1);
+        if (err != 0)
+            return err_raise(err == ZE_NOMEM ? err : ZE_CORRUPT,
+                             "directory %llu is in '%s' and elsewhere too",
+                             (unsigned long long)object, l->prefix);
+    }
     if (l->depth > 1024 || at + strlen(name) + 2 > sizeof(l->prefix))
         return err_raise(ZE_NAMETOOLONG, "path below '%s'", l->prefix);
     sprintf(l->prefix + at, "%s/", name);
@@ -219,7 +230,13 @@ static int op_file_list(struct service *s, struct op_context *ctx, const struct 
     l->ctx = ctx;
     l->recursive = nvlist_bool(args, "recursive", false);
     l->xattrs = nvlist_bool(args, "xattrs", false);
-    return list_dir(l, r.n);
+    l->z = zpl_node_zpl(r.n);
+    err = range_tree_create(&l->entered);
+    if (err == 0)
+        err = range_tree_add(l->entered, zpl_node_object(r.n), 1);
+    err = err != 0 ? err : list_dir(l, r.n);
+    range_tree_destroy(l->entered);
+    return err;
 }
 
 /* ---- contents: written to the caller's descriptor ---- */
