@@ -307,7 +307,7 @@ static void read_volume(struct reading *rd, struct dsl_dataset *ds)
     h = zvol_size(v);
     while (budget > 0 && !enough(rd) && off < zvol_size(v)) {
         uint64_t from = off, n;
-        if (zvol_seek(v, false, &off) != 0 || off < from || off >= zvol_size(v))
+        if ((err = zvol_seek(v, false, &off)) != 0 || off < from || off >= zvol_size(v))
             break;
         n = min_of((uint64_t)FILE_PART, zvol_size(v) - off);
         if ((err = zvol_read(v, off, rd->buf, n)) != 0)
@@ -318,7 +318,7 @@ static void read_volume(struct reading *rd, struct dsl_dataset *ds)
         off += n;
     }
     if (!enough(rd))
-        note(rd, "volume", err, h);
+        note(rd, "volume", err == ZE_NODATA ? 0 : err, h);
     zvol_close(v);
 }
 
