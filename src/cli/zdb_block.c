@@ -30,7 +30,6 @@ struct hist {
 struct block_stats {
     struct zdb *z;
     struct block_sum sum[LEVELS + 1][TYPES];
-    struct block_sum meta;
     struct hist psize, lsize, asize;
     uint64_t embedded[256], same_vdev, same_ms;
     uint64_t shift; /* metaslab shift of vdev 0 */
@@ -40,8 +39,8 @@ static void sum_add(struct block_sum *s, const struct blkptr *bp)
 {
     s->count++;
     s->lsize += bp_lsize(bp);
-    s->psize += bp_psize(bp);
-    s->asize += bp_asize(bp);
+    s->psize += bp_is_embedded(bp) ? 0 : bp_psize(bp);
+    s->asize += bp_is_embedded(bp) ? 0 : bp_asize(bp);
     s->gangs += bp_is_gang(bp);
 }
 
@@ -75,17 +74,15 @@ static void count_block(void *arg, const struct pool_walk_visit *v, enum claim_r
 
     if (bp_is_hole(bp))
         return;
-    if (bp_is_embedded(bp)) {
+    if (bp_is_embedded(bp))
         s->embedded[bp_etype(bp)]++;
-        return;
-    }
     type = freeing ? TYPE_FREE : type >= OBJTYPE_COUNT ? TYPE_OTHER : type;
     sum_add(&s->sum[level][type], bp);
     sum_add(&s->sum[LEVEL_TOTAL][type], bp);
     sum_add(&s->sum[level][TYPE_TOTAL], bp);
     sum_add(&s->sum[LEVEL_TOTAL][TYPE_TOTAL], bp);
-    if (!freeing && (bp_level(bp) > 0 || objtype_is_metadata(bp_type(bp))))
-        sum_add(&s->meta, bp);
+    if (bp_is_embedded(bp))
+        return;
     hist_add(&s->psize, bp_psize(bp));
     hist_add(&s->lsize, bp_lsize(bp));
     hist_add(&s->asize, bp_asize(bp));
@@ -115,7 +112,7 @@ static void print_type(struct block_stats *s, unsigned type, const char *name)
     uint64_t total = s->sum[LEVEL_TOTAL][TYPE_TOTAL].asize;
     char text[96];
 
-    if (all->count == 0) {
+    if (all->asize == 0) {
         printf("%6s\t%5s\t%5s\t%5s\t%5s\t%5s\t%6s\t%s\n", "-", "-", "-", "-", "-", "-", "-", name);
         return;
     }
@@ -130,8 +127,24 @@ static void print_type(struct block_stats *s, unsigned type, const char *name)
     print_row(s->z, all, total, name);
 }
 
+/* Metadata of the numbered types; those of which everything is embedded are left out. */
+static void sum_metadata(const struct block_stats *s, struct block_sum *out)
+{
+    for (unsigned t = 0; t < OBJTYPE_COUNT; t++) {
+        for (unsigned l = objtype_is_metadata(t) ? 0 : 1;
+             s->sum[LEVEL_TOTAL][t].asize != 0 && l < LEVELS; l++) {
+            out->count += s->sum[l][t].count;
+            out->lsize += s->sum[l][t].lsize;
+            out->psize += s->sum[l][t].psize;
+            out->asize += s->sum[l][t].asize;
+        }
+    }
+}
+
 static void print_types(struct block_stats *s)
 {
+    struct block_sum meta = {0};
+
     printf("\nBlocks\tLSIZE\tPSIZE\tASIZE\t  avg\t comp\t%%Total\tType\n");
     for (unsigned t = 0; t < OBJTYPE_COUNT; t++)
         print_type(s, t, objtype_info(t)->name);
@@ -139,8 +152,9 @@ static void print_types(struct block_stats *s)
     print_type(s, TYPE_DITTO, "dedup ditto");
     print_type(s, TYPE_OTHER, "other");
     print_type(s, TYPE_TOTAL, "Total");
-    if (s->meta.count != 0)
-        print_row(s->z, &s->meta, s->sum[LEVEL_TOTAL][TYPE_TOTAL].asize, "Metadata Total");
+    sum_metadata(s, &meta);
+    if (meta.count != 0)
+        print_row(s->z, &meta, s->sum[LEVEL_TOTAL][TYPE_TOTAL].asize, "Metadata Total");
 }
 
 static void print_histogram(struct block_stats *s)
@@ -180,7 +194,7 @@ static void print_class(const struct metaslabs *m, const char *name, const char 
         }
     }
     if (always || alloc != 0)
-        printf("\t%-16s%14" PRIu64 "     used: %5.2f%%\n", name, alloc, 100 * ratio(alloc, space));
+        printf("\t%-17s%14" PRIu64 "     used: %5.2f%%\n", name, alloc, 100 * ratio(alloc, space));
 }
 
 static void print_classes(struct zdb *z)
@@ -192,7 +206,7 @@ static void print_classes(struct zdb *z)
     print_class(m, "Normal class:", "", true);
     print_class(m, "Special class", "special", false);
     print_class(m, "Dedup class", "dedup", false);
-    printf("\t%-16s%14u     used: %5.2f%%\n", "Embedded log class", 0, -(double)NAN);
+    printf("\t%-19s%14u     used: %5.2f%%\n", "Embedded log class", 0, -(double)NAN);
     print_class(m, "Log class", "log", false);
     metaslabs_close(m);
 }
@@ -238,10 +252,10 @@ static void print_leaks(struct zdb *z, const struct verify_report *r)
         return;
     if (t->leaked == 0 && t->doubled == 0 && t->unallocated == 0 && t->wrong_refs == 0 &&
         !r->partial) {
-        printf("\n\n\tNo leaks (block sum matches space maps exactly)\n");
+        printf("\n\tNo leaks (block sum matches space maps exactly)\n");
         return;
     }
-    printf("\n\n\tblock traversal size %" PRIu64 " != alloc %" PRIu64 " (%s %" PRId64 ")\n",
+    printf("\n\tblock traversal size %" PRIu64 " != alloc %" PRIu64 " (%s %" PRId64 ")\n",
            t->claimed, t->allocated, off < 0 ? "leaked" : "unreachable", off < 0 ? -off : off);
 }
 

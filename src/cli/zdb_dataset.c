@@ -45,7 +45,7 @@ static void print_zil(struct zdb *z, struct objset *os)
     printf("\n    ZIL header: claim_txg %" PRIu64 ", claim_blk_seq %" PRIu64
            ", claim_lr_seq %" PRIu64 " replay_seq %" PRIu64 ", flags 0x%" PRIx64 "\n",
            zh->claim_txg, zh->claim_blk_seq, zh->claim_lr_seq, zh->replay_seq, zh->flags);
-    if (max_of(z->opt['d'], z->opt['i']) > 1)
+    if (z->opt['d'] == 2 || z->opt['i'] > 1)
         printf("\n");
 }
 
@@ -93,7 +93,7 @@ static void print_deadlist(struct zdb *z, uint64_t object)
 
     if (object == 0 || read_deadlist(z, object, &d) != 0)
         return;
-    printf("    Deadlist: %s (%s/%s comp), %" PRIu64 " entries\n\n", zdb_num(z, d.used, a[0]),
+    printf("\n    Deadlist: %s (%s/%s comp), %" PRIu64 " entries\n", zdb_num(z, d.used, a[0]),
            zdb_num(z, d.comp, a[1]), zdb_num(z, d.uncomp, a[2]), d.entries);
 }
 
@@ -180,10 +180,10 @@ static int print_one(struct zdb *z, uint64_t id)
         struct dataset_head h = {name, id, p->creation_txg, p->referenced_bytes, p};
 
         print_head(z, &h, os);
-        if (z->opt['d'] > 2)
-            print_deadlist(z, p->deadlist_obj);
         if (!dsl_dataset_is_snapshot(ds) && (z->opt['i'] || z->opt['d'] > 1))
             print_zil(z, os);
+        if (z->opt['d'] > 2)
+            print_deadlist(z, p->deadlist_obj);
         if (z->opt['d'] > 1)
             print_objects(z, ds, os);
         objset_close(os);
@@ -319,6 +319,26 @@ static uint64_t mos_bytes(struct zdb *z)
     return dd.used_bytes;
 }
 
+static void print_frees(struct zdb *z, const char *title, const char *key)
+{
+    struct bpobj_space space;
+    struct bpobj *bpo;
+    uint64_t object;
+    char bytes[32];
+
+    if (pool_directory_u64(z->pool, key, &object) != 0 ||
+        bpobj_open(z->pool->mos, object, &bpo) != 0)
+        return;
+    bpobj_space(bpo, &space);
+    printf("    %s: object %" PRIu64 ", %" PRIu64 " blkptrs, %s", title, object,
+           bpobj_header(bpo)->num_blkptrs, zdb_num(z, space.bytes, bytes));
+    if (bpobj_header(bpo)->num_subobjs != 0)
+        printf(", %" PRIu64 " subobjs in object %" PRIu64, bpobj_header(bpo)->num_subobjs,
+               bpobj_header(bpo)->subobjs);
+    printf("\n");
+    bpobj_close(bpo);
+}
+
 static void print_mos(struct zdb *z)
 {
     struct dataset_head h = {"mos", 0, 4, mos_bytes(z), NULL};
@@ -326,6 +346,10 @@ static void print_mos(struct zdb *z)
     print_head(z, &h, z->pool->mos);
     if (z->opt['d'] > 1)
         print_objects(z, NULL, z->pool->mos);
+    if (z->opt['d'] > 2) {
+        print_frees(z, "Deferred frees", "sync_bplist");
+        print_frees(z, "Pool snapshot frees", "free_bpobj");
+    }
 }
 
 int zdb_datasets(struct zdb *z)

@@ -231,7 +231,7 @@ static int print_config(struct zdb *z)
 static int print_uberblock(struct zdb *z)
 {
     zdb_uberblock(&z->pool->ub, "\nUberblock:\n");
-    printf("\n\n");
+    printf("\n");
     return 0;
 }
 

@@ -2,6 +2,7 @@
 /* Objects of zdb_object.h. */
 #include "cli/zdb_object.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,8 +10,11 @@
 
 #include "disk/bpobj_phys.h"
 #include "disk/dsl_phys.h"
+#include "disk/history_phys.h"
 #include "dmu/traverse.h"
 #include "dmu/zap.h"
+
+#define PFLAG_HAS_PROJECT 0x800000000000ull /* format/zpl-zil.md 4: a project id is stored */
 
 /* ---- the line ---- */
 
@@ -80,20 +84,45 @@ static const char *dirent_type(uint64_t v)
 
 static void print_bytes(const struct zap_entry *e, const uint8_t *v)
 {
+    uint64_t len = 0;
+
+    while (len < e->count && isprint(v[len]))
+        len++;
+    if (len > 0 && len + 1 == e->count && v[len] == '\0') {
+        printf("%s", (const char *)v);
+        return;
+    }
     for (uint64_t i = 0; i < e->count; i++)
         printf("%02x", v[i]);
 }
 
-static void print_value(struct zap_cursor *c, const struct zap_entry *e)
+/* Attribute numbers of one layout. */
+static void print_layout(const struct zap_entry *e, const uint16_t *v)
+{
+    printf("[");
+    for (uint64_t i = 0; i < e->count; i++)
+        printf(" %u ", v[i]);
+    printf("]");
+}
+
+static void print_value(struct zap_cursor *c, const struct zap_entry *e, unsigned type)
 {
     uint64_t size = e->count * e->integer_size;
     uint8_t *v AUTO_FREE = size > 0 && size <= (1u << 20) ? mem_zalloc(size) : NULL;
 
     if (v == NULL || zap_entry_value(c, e, v, e->count) != 0)
         return;
+    if (type == OBJTYPE_SA_REGISTRATION && e->integer_size == 8) {
+        printf(" %" PRIx64 " : [%u:%u:%u]", e->first, (unsigned)BITS_GET(e->first, 24, 16),
+               (unsigned)BITS_GET(e->first, 16, 8), (unsigned)BITS_GET(e->first, 0, 16));
+        return;
+    }
+    if (type == OBJTYPE_SA_LAYOUTS && e->integer_size == 2) {
+        print_layout(e, (const uint16_t *)(const void *)v);
+        return;
+    }
     if (e->integer_size == 1) {
         print_bytes(e, v);
-        printf(" ");
         return;
     }
     for (uint64_t i = 0; i < e->count; i++) {
@@ -184,7 +213,7 @@ static void print_zap(struct zdb_objects *o, struct dnode *dn)
         if (directory && e->integer_size == 8)
             printf("%" PRIu64 " (type: %s)\n", e->first & DNODE_MAX_OBJECT, dirent_type(e->first));
         else {
-            print_value(&c, e);
+            print_value(&c, e, dnode_phys(dn)->type);
             printf("\n");
         }
     }
@@ -254,16 +283,21 @@ static void print_parent(struct zpl *z, const char *path)
 static void print_znode(struct zdb_objects *o, uint64_t object)
 {
     struct zpl *z = get_zpl(o);
-    char path[4096], when[64];
+    char path[4096], target[4096], when[64];
     struct zpl_node *n;
     struct zpl_attr a;
+    size_t len;
 
     if (z == NULL || zpl_get(z, object, 0, &n) != 0)
         return;
     if (zpl_getattr(n, &a) == 0) {
         if (zpl_object_path(z, object, path, sizeof(path)) != 0)
             snprintf(path, sizeof(path), "?%s<object#%" PRIu64 ">", "??", object);
-        printf("\tpath\t%s\n\tuid     %u\n\tgid     %u\n", path, a.uid, a.gid);
+        if (!dsl_dataset_is_snapshot(o->ds))
+            printf("\tpath\t%s\n", path);
+        if (S_ISLNK(a.mode) && zpl_readlink(n, target, sizeof(target), &len) == 0)
+            printf("\ttarget\t%.*s\n", (int)min_of(len, sizeof(target)), target);
+        printf("\tuid     %u\n\tgid     %u\n", a.uid, a.gid);
         printf("\tatime\t%s\n", zdb_time((uint64_t)a.atime.tv_sec, when, sizeof(when)));
         printf("\tmtime\t%s\n", zdb_time((uint64_t)a.mtime.tv_sec, when, sizeof(when)));
         printf("\tctime\t%s\n", zdb_time((uint64_t)a.ctime.tv_sec, when, sizeof(when)));
@@ -271,8 +305,9 @@ static void print_znode(struct zdb_objects *o, uint64_t object)
         printf("\tgen\t%" PRIu64 "\n\tmode\t%o\n\tsize\t%" PRIu64 "\n", a.generation, a.mode,
                a.size);
         print_parent(z, path);
-        printf("\tlinks\t%u\n\tpflags\t%" PRIx64 "\n\tprojid\t%" PRIu64 "\n", a.nlink, a.pflags,
-               a.project);
+        printf("\tlinks\t%u\n\tpflags\t%" PRIx64 "\n", a.nlink, a.pflags);
+        if (a.pflags & PFLAG_HAS_PROJECT)
+            printf("\tprojid\t%" PRIu64 "\n", a.project);
     }
     zpl_node_rele(n);
 }
@@ -293,6 +328,9 @@ static void print_bonus(struct zdb_objects *o, uint64_t object, struct dnode *dn
     case OBJTYPE_BPOBJ_HEADER:
         DUMP_BONUS(bpobj_phys, b);
         break;
+    case OBJTYPE_HISTORY_OFFSETS:
+        DUMP_BONUS(history_phys, b);
+        break;
     case OBJTYPE_SA:
     case OBJTYPE_ZNODE:
         print_znode(o, object);
@@ -306,6 +344,7 @@ static void print_bonus(struct zdb_objects *o, uint64_t object, struct dnode *dn
 
 struct block_lister {
     const struct dnode_phys *dn;
+    bool first_only; /* of the copies */
 };
 
 static int print_block(void *arg, const struct traverse_visit *v)
@@ -313,6 +352,7 @@ static int print_block(void *arg, const struct traverse_visit *v)
     const struct block_lister *l = arg;
     unsigned levels = l->dn->nlevels, level = (unsigned)v->zb.level;
     char text[BP_TEXT_MAX];
+    struct blkptr bp;
 
     if (v->event != TRAVERSE_BLOCK || v->zb.blkid == BOOKMARK_BLKID_SPILL)
         return 0;
@@ -324,7 +364,10 @@ static int print_block(void *arg, const struct traverse_visit *v)
         else
             printf(" ");
     }
-    bp_format_compact(text, sizeof(text), v->bp);
+    bp = *v->bp;
+    if (l->first_only && !bp_is_embedded(&bp))
+        memset(&bp.dva[1], 0, 2 * sizeof(bp.dva[1]));
+    bp_format_compact(text, sizeof(text), &bp);
     printf("%s\n", text);
     return level == 0 ? TRAVERSE_SKIP : 0; /* what dnode blocks hold are other objects */
 }
@@ -377,7 +420,7 @@ static void print_dnode_segments(struct zdb_objects *o)
 
 static void print_blocks(struct zdb_objects *o, uint64_t object, struct dnode *dn)
 {
-    struct block_lister l = {dnode_phys(dn)};
+    struct block_lister l = {dnode_phys(dn), o->z->opt['d'] < 6};
     struct traverse t = {
         .pool = &o->z->pool->zio,
         .dataset = objset_dataset(o->os),
@@ -403,6 +446,14 @@ static bool is_zap(unsigned type)
     return objtype_info(type)->bswap == OBJTYPE_BSWAP_ZAP && type != OBJTYPE_NONE;
 }
 
+static void print_packed(struct zdb_objects *o, uint64_t object)
+{
+    AUTO_NVLIST struct nvlist *nv = NULL;
+
+    if (pool_read_nvlist(o->os, object, &nv) == 0)
+        nvlist_print(nv, stdout, 8);
+}
+
 static void print_object(struct zdb_objects *o, uint64_t object, struct dnode *dn)
 {
     const struct dnode_phys *p = dnode_phys(dn);
@@ -423,6 +474,8 @@ static void print_object(struct zdb_objects *o, uint64_t object, struct dnode *d
         printf("\t\t(object encrypted)\n");
     else if (is_zap(p->type))
         print_zap(o, dn);
+    else if (p->type == OBJTYPE_PACKED_NVLIST)
+        print_packed(o, object);
     if (o->z->opt['d'] > 4)
         print_blocks(o, object, dn);
 }
