@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What mount(8) runs for `mount -t fuse.zuse DATASET DIR` and lines of fstab: `mount.fuse.zuse DATASET DIR -o OPTIONS`. */
+/* What mount(8) runs for `mount -t fuse.zuse DATASET DIR` and lines of fstab: `mount.fuse.zuse
+ * DATASET DIR -o OPTIONS`. */
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,8 +43,9 @@ int mount_helper_main(struct cli *cli, int argc, char **argv)
     }
     dir = realpath(argv[2], NULL);
     if (dir == NULL) {
-        fprintf(stderr, "filesystem '%s' cannot be mounted at '%s' due to canonicalization error: %m\n", dataset,
-                argv[2]);
+        fprintf(stderr,
+                "filesystem '%s' cannot be mounted at '%s' due to canonicalization error: %m\n",
+                dataset, argv[2]);
         return MOUNT_EX_FAIL;
     }
     if (fake)

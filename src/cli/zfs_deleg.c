@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* zfs allow, as far as it shows permissions, and the help of allow and unallow (format/dsl.md 13, 18.7). */
+/* zfs allow, as far as it shows permissions, and the help of allow and unallow (format/dsl.md
+ * 13, 18.7). */
 #include <getopt.h>
 #include <grp.h>
 #include <pwd.h>
@@ -14,18 +15,23 @@ static const struct {
     const char *name, *kind, *note;
 } permission[] = {
     {"allow", "subcommand", "Must also have the permission that is being\n\t\t\t\tallowed"},
-    {"clone", "subcommand", "Must also have the 'create' ability and 'mount'\n\t\t\t\tability in the origin file system"},
+    {"clone", "subcommand",
+     "Must also have the 'create' ability and 'mount'\n\t\t\t\tability in the origin file system"},
     {"create", "subcommand", "Must also have the 'mount' ability"},
     {"destroy", "subcommand", "Must also have the 'mount' ability"},
     {"diff", "subcommand",
-     "Allows lookup of paths within a dataset;\n\t\t\t\tgiven an object number. Ordinary users need this\n"
+     "Allows lookup of paths within a dataset;\n\t\t\t\tgiven an object number. Ordinary users "
+     "need this\n"
      "\t\t\t\tin order to use zfs diff"},
     {"hold", "subcommand", "Allows adding a user hold to a snapshot"},
     {"mount", "subcommand", "Allows mount/umount of ZFS datasets"},
-    {"promote", "subcommand", "Must also have the 'mount'\n\t\t\t\tand 'promote' ability in the origin file system"},
+    {"promote", "subcommand",
+     "Must also have the 'mount'\n\t\t\t\tand 'promote' ability in the origin file system"},
     {"receive", "subcommand", "Must also have the 'mount' and 'create' ability"},
-    {"release", "subcommand", "Allows releasing a user hold which\n\t\t\t\tmight destroy the snapshot"},
-    {"rename", "subcommand", "Must also have the 'mount' and 'create'\n\t\t\t\tability in the new parent"},
+    {"release", "subcommand",
+     "Allows releasing a user hold which\n\t\t\t\tmight destroy the snapshot"},
+    {"rename", "subcommand",
+     "Must also have the 'mount' and 'create'\n\t\t\t\tability in the new parent"},
     {"rollback", "subcommand", ""},
     {"send", "subcommand", ""},
     {"share", "subcommand", "Allows sharing file systems over NFS or SMB\n\t\t\t\tprotocols"},
@@ -49,14 +55,14 @@ static const struct {
 };
 
 static const char common_options[] = "\nOptions:\n"
-                                    "  -h          show this help message and exit\n"
-                                    "  -l          set permission locally\n"
-                                    "  -d          set permission for descents\n"
-                                    "  -u          set permission for user\n"
-                                    "  -g          set permission for group\n"
-                                    "  -e          set permission for everyone\n"
-                                    "  -c          set create time permission\n"
-                                    "  -s          define permission set\n";
+                                     "  -h          show this help message and exit\n"
+                                     "  -l          set permission locally\n"
+                                     "  -d          set permission for descents\n"
+                                     "  -u          set permission for user\n"
+                                     "  -g          set permission for group\n"
+                                     "  -e          set permission for everyone\n"
+                                     "  -c          set create time permission\n"
+                                     "  -s          define permission set\n";
 
 static int by_prop_name(const void *a, const void *b)
 {
@@ -70,9 +76,11 @@ static void print_permissions(FILE *out)
     const struct prop_def **v AUTO_FREE = mem_calloc(prop_table_count(), sizeof(*v));
     size_t n = 0;
 
-    fprintf(out, "\nThe following permissions are supported:\n\n%-16s %-14s\tNOTES\n", "NAME", "TYPE");
+    fprintf(out, "\nThe following permissions are supported:\n\n%-16s %-14s\tNOTES\n", "NAME",
+            "TYPE");
     for (size_t i = 0; i < array_len(permission); i++)
-        fprintf(out, "%-16s %-14s\t%s\n", permission[i].name, permission[i].kind, permission[i].note);
+        fprintf(out, "%-16s %-14s\t%s\n", permission[i].name, permission[i].kind,
+                permission[i].note);
     for (size_t i = 0; v != NULL && i < prop_table_count(); i++) {
         if (!prop_table_at(i)->hidden && prop_table_at(i)->attr != PROP_READONLY)
             v[n++] = prop_table_at(i);
@@ -175,7 +183,8 @@ static void add_entry(struct rows *r, const char *key, const struct nvlist *perm
 
 static bool has_permission(const char *list, const char *perm, size_t len)
 {
-    for (const char *at = list; *at != '\0'; at += strcspn(at, ",") + (at[strcspn(at, ",")] == ',')) {
+    for (const char *at = list; *at != '\0';
+         at += strcspn(at, ",") + (at[strcspn(at, ",")] == ',')) {
         if (strcspn(at, ",") == len && memcmp(at, perm, len) == 0)
             return true;
     }
@@ -239,14 +248,16 @@ static int by_kind_and_name(const void *a, const void *b)
     return c != 0 ? c : strcmp(x->who, y->who);
 }
 
-static void print_section(const struct rows *r, const char *title, const char *kinds, unsigned where)
+static void print_section(const struct rows *r, const char *title, const char *kinds,
+                          unsigned where)
 {
     bool any = false;
 
     for (size_t i = 0; i < r->n; i++) {
         const struct row *w = &r->row[i];
 
-        if (strchr(kinds, w->kind) == NULL || w->perms[0] == '\0' || (where != 0 && w->where != where))
+        if (strchr(kinds, w->kind) == NULL || w->perms[0] == '\0' ||
+            (where != 0 && w->where != where))
             continue;
         if (!any)
             printf("%s:\n", title);
@@ -254,7 +265,10 @@ static void print_section(const struct rows *r, const char *title, const char *k
         if (w->kind == 'c')
             printf("\t%s\n", w->perms);
         else
-            printf("\t%s%s%s %s\n", w->kind == 'u' ? "user " : w->kind == 'g' ? "group " : "",
+            printf("\t%s%s%s %s\n",
+                   w->kind == 'u'   ? "user "
+                   : w->kind == 'g' ? "group "
+                                    : "",
                    w->kind == 'e' ? "everyone" : w->who, "", w->perms);
     }
 }

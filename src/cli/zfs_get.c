@@ -26,7 +26,7 @@ struct get_options {
 
 static const struct {
     const char *name, *type;
-} source_name[] = {{"local", "LOCAL"},           {"default", "DEFAULT"}, {"inherited", "INHERITED"},
+} source_name[] = {{"local", "LOCAL"},       {"default", "DEFAULT"},     {"inherited", "INHERITED"},
                    {"received", "RECEIVED"}, {"temporary", "TEMPORARY"}, {"none", "NONE"}};
 
 /* ---- options ---- */
@@ -156,8 +156,9 @@ static int parse_option(int c, struct get_options *o)
 
 static int parse(int argc, char **argv, struct get_options *o)
 {
-    static const struct option longs[] = {
-        {"json", no_argument, NULL, 'j'}, {"json-int", no_argument, NULL, 1000}, {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {{"json", no_argument, NULL, 'j'},
+                                          {"json-int", no_argument, NULL, 1000},
+                                          {NULL, 0, NULL, 0}};
     static const enum field usual[] = {FIELD_NAME, FIELD_PROPERTY, FIELD_VALUE, FIELD_SOURCE};
     int c;
 
@@ -182,7 +183,8 @@ static int parse(int argc, char **argv, struct get_options *o)
 
 /* ---- output ---- */
 
-typedef int (*row_fn)(void *arg, const struct nvlist *item, const char *prop, const struct zfs_value *v);
+typedef int (*row_fn)(void *arg, const struct nvlist *item, const char *prop,
+                      const struct zfs_value *v);
 
 static bool source_wanted(const struct get_options *o, const struct zfs_value *v)
 {
@@ -220,10 +222,12 @@ struct text_output {
     struct cli_table t;
 };
 
-static int add_row(void *arg, const struct nvlist *item, const char *prop, const struct zfs_value *v)
+static int add_row(void *arg, const struct nvlist *item, const char *prop,
+                   const struct zfs_value *v)
 {
     struct text_output *out = arg;
-    const char *const all[] = {nvlist_string(item, "name", ""), prop, v->text, v->received, v->source};
+    const char *const all[] = {nvlist_string(item, "name", ""), prop, v->text, v->received,
+                               v->source};
     const char *cell[FIELD_COUNT];
 
     for (size_t f = 0; f < out->o->nfields; f++)
@@ -276,7 +280,8 @@ struct json_output {
     json_t *props;
 };
 
-static int add_json(void *arg, const struct nvlist *item, const char *prop, const struct zfs_value *v)
+static int add_json(void *arg, const struct nvlist *item, const char *prop,
+                    const struct zfs_value *v)
 {
     struct json_output *out = arg;
 
@@ -304,7 +309,8 @@ static int print_json(const struct get_options *o, const struct cli_items *items
 
 /* ---- the command ---- */
 
-static int collect(struct cli *cli, const struct get_options *o, int argc, char **argv, struct cli_items *all)
+static int collect(struct cli *cli, const struct get_options *o, int argc, char **argv,
+                   struct cli_items *all)
 {
     uint64_t depth = o->depth_given ? o->depth : o->recursive || argc == 0 ? UINT64_MAX : 0;
     const char *const *props = o->all ? NULL : o->prop;

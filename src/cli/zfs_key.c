@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * zfs load-key and unload-key (format/crypto-dedup.md A7). The command reads the key (terminal, standard input or
- * file) and hands its bytes to the service, which derives and checks it.
+ * zfs load-key and unload-key (format/crypto-dedup.md A7). The command reads the key (terminal,
+ * standard input or file) and hands its bytes to the service, which derives and checks it.
  */
 #include "cli/zfs_key.h"
 
@@ -156,20 +156,27 @@ static const char *key_fault(const struct key_target *t, struct key_bytes *k)
     if (!raw && k->len > 0 && k->data[k->len - 1] == '\n')
         k->len--;
     if (raw)
-        return k->len < 32 ? "Raw key too short (expected 32)." : k->len > 32 ? "Raw key too long (expected 32)." : NULL;
+        return k->len < 32   ? "Raw key too short (expected 32)."
+               : k->len > 32 ? "Raw key too long (expected 32)."
+                             : NULL;
     if (strcmp(t->format, "hex") == 0) {
         for (size_t i = 0; i < k->len; i++) {
             if (strchr("0123456789abcdefABCDEF", k->data[i]) == NULL || k->data[i] == '\0')
                 return "Invalid hex character detected.";
         }
-        return k->len < 64 ? "Hex key too short (expected 64)." : k->len > 64 ? "Hex key too long (expected 64)." : NULL;
+        return k->len < 64   ? "Hex key too short (expected 64)."
+               : k->len > 64 ? "Hex key too long (expected 64)."
+                             : NULL;
     }
-    return k->len < 8 ? "Passphrase too short (min 8)." : k->len > 512 ? "Passphrase too long (max 512)." : NULL;
+    return k->len < 8     ? "Passphrase too short (min 8)."
+           : k->len > 512 ? "Passphrase too long (max 512)."
+                          : NULL;
 }
 
 /* ---- load ---- */
 
-static int load_call(struct cli *cli, const struct key_target *t, const struct key_bytes *k, bool noop)
+static int load_call(struct cli *cli, const struct key_target *t, const struct key_bytes *k,
+                     bool noop)
 {
     AUTO_NVLIST struct nvlist *args = NULL;
     int err = nvlist_create(&args);
@@ -195,7 +202,8 @@ static int explain(struct cli *cli, const struct key_target *t, bool load, int e
     else if (err == ZE_PERM || err == ZE_ACCES)
         snprintf(text, sizeof(text), "Permission denied.");
     else
-        snprintf(text, sizeof(text), "%s", cli->z != NULL ? zuse_error_text(cli->z) : err_sentence(err));
+        snprintf(text, sizeof(text), "%s",
+                 cli->z != NULL ? zuse_error_text(cli->z) : err_sentence(err));
     return failed(load, text);
 }
 
@@ -237,8 +245,8 @@ static int check_target(const struct key_target *t, bool load)
     if (t->root[0] == '\0' || strcmp(t->root, "-") == 0)
         snprintf(text, sizeof(text), "'%s' is not encrypted.", t->name);
     else if (strcmp(t->root, t->name) != 0)
-        snprintf(text, sizeof(text), "Keys must be %s for encryption root of '%s' (%s).", load ? "loaded" : "unloaded",
-                 t->name, t->root);
+        snprintf(text, sizeof(text), "Keys must be %s for encryption root of '%s' (%s).",
+                 load ? "loaded" : "unloaded", t->name, t->root);
     else if (load && have)
         snprintf(text, sizeof(text), "Key already loaded for '%s'.", t->name);
     else if (!load && !have)
@@ -302,15 +310,19 @@ static int many(struct cli *cli, const char *root, const struct key_options *o, 
         struct key_target t;
 
         target_of(items.item[i], &t);
-        if (strcmp(t.root, t.name) != 0 || strcmp(t.status, o->load ? "unavailable" : "available") != 0)
+        if (strcmp(t.root, t.name) != 0 ||
+            strcmp(t.status, o->load ? "unavailable" : "available") != 0)
             continue;
         attempted++;
-        done += (o->load ? load_target(cli, &t, o->location, o->noop) : unload_target(cli, &t)) == CLI_OK;
+        done += (o->load ? load_target(cli, &t, o->location, o->noop) : unload_target(cli, &t)) ==
+                CLI_OK;
     }
     cli_items_free(&items);
     if (summary)
         printf("%zu / %zu key(s) successfully %s\n", done, attempted,
-               !o->load ? "unloaded" : o->noop ? "verified" : "loaded");
+               !o->load  ? "unloaded"
+               : o->noop ? "verified"
+                         : "loaded");
     return done == attempted ? CLI_OK : CLI_FAILED;
 }
 
@@ -349,7 +361,8 @@ static int run(struct cli *cli, int argc, char **argv, struct key_options *o)
     if (o->all && argc > 0)
         return zfs_usage_error(command, "Cannot specify dataset with -a option\n");
     if (o->location != NULL && strcmp(o->location, "prompt") != 0 && (o->all || o->recursive))
-        return zfs_usage_error(command, "-L <keylocation> must be 'prompt' with '-%c' option\n", o->all ? 'a' : 'r');
+        return zfs_usage_error(command, "-L <keylocation> must be 'prompt' with '-%c' option\n",
+                               o->all ? 'a' : 'r');
     if (o->all || o->recursive)
         return many(cli, o->all ? NULL : argv[0], o, true);
     if (!zfs_name_check("open", argv[0]) || with_root(cli, argv[0], &t) != CLI_OK)

@@ -10,7 +10,8 @@
 #define MAX_COLUMNS 128
 
 static const char default_columns[] = "name,used,available,referenced,mountpoint";
-static const char space_columns[] = "name,available,used,usedbysnapshots,usedbydataset,usedbyrefreservation,usedbychildren";
+static const char space_columns[] =
+    "name,available,used,usedbysnapshots,usedbydataset,usedbyrefreservation,usedbychildren";
 
 struct list_options {
     bool scripted, literal, json, json_int;
@@ -56,10 +57,13 @@ json_t *zfs_json_value(const struct zfs_value *v, const char *prop, bool as_int)
     char *end;
     unsigned long long n = strtoull(v->text, &end, 10);
     json_t *j = json_object();
-    bool number = as_int && (p == NULL || p->kind != PROP_STRING) && isdigit((unsigned char)v->text[0]) && *end == '\0';
+    bool number = as_int && (p == NULL || p->kind != PROP_STRING) &&
+                  isdigit((unsigned char)v->text[0]) && *end == '\0';
 
-    json_object_set_new(j, "value", number && n <= INT64_MAX ? json_integer((json_int_t)n) : json_string(v->text));
-    json_object_set_new(j, "source", json_pack("{s:s, s:s}", "type", v->source_type, "data", v->source_data));
+    json_object_set_new(
+        j, "value", number && n <= INT64_MAX ? json_integer((json_int_t)n) : json_string(v->text));
+    json_object_set_new(j, "source",
+                        json_pack("{s:s, s:s}", "type", v->source_type, "data", v->source_data));
     return j;
 }
 
@@ -219,11 +223,15 @@ static int parse(int argc, char **argv, struct list_options *o)
     return err != 0 ? err : parse_columns(o);
 }
 
-static int collect(struct cli *cli, const struct list_options *o, const char *root, struct cli_items *items)
+static int collect(struct cli *cli, const struct list_options *o, const char *root,
+                   struct cli_items *items)
 {
     const char *props[MAX_COLUMNS + array_len(o->sort.key)];
     size_t n = 0;
-    uint64_t depth = o->depth_given ? o->depth : o->recursive || root == NULL ? UINT64_MAX : 0, types = o->types;
+    uint64_t depth = o->depth_given                 ? o->depth
+                     : o->recursive || root == NULL ? UINT64_MAX
+                                                    : 0,
+             types = o->types;
 
     for (size_t i = 0; i < o->ncolumns; i++)
         props[n++] = o->column[i];
@@ -237,7 +245,8 @@ static int collect(struct cli *cli, const struct list_options *o, const char *ro
 }
 
 /* Without names: everything. */
-static int collect_all(struct cli *cli, const struct list_options *o, int argc, char **argv, struct cli_items *all)
+static int collect_all(struct cli *cli, const struct list_options *o, int argc, char **argv,
+                       struct cli_items *all)
 {
     int status = CLI_OK;
 

@@ -53,12 +53,14 @@ static int by_name(const void *a, const void *b)
 
 static void property_row(FILE *out, const char *name, bool edit, bool inherit, const char *values)
 {
-    fprintf(out, "\t%-20s  %4s  %7s   %s\n", name, edit ? "YES" : "NO", inherit ? "YES" : "NO", values);
+    fprintf(out, "\t%-20s  %4s  %7s   %s\n", name, edit ? "YES" : "NO", inherit ? "YES" : "NO",
+            values);
 }
 
 static void print_virtual_properties(FILE *out)
 {
-    static const char *const owner[] = {"user", "group", "project", "userobj", "groupobj", "projectobj"};
+    static const char *const owner[] = {"user",    "group",    "project",
+                                        "userobj", "groupobj", "projectobj"};
     char name[32];
 
     for (size_t k = 0; k < 2; k++) {
@@ -84,8 +86,8 @@ static void print_properties(FILE *out)
             v[n++] = prop_table_at(i);
     }
     qsort(v, n, sizeof(*v), by_name);
-    fprintf(out, "\nThe following properties are supported:\n\n\t%-20s  %4s  %7s   %s\n\n", "PROPERTY", "EDIT",
-            "INHERIT", "VALUES");
+    fprintf(out, "\nThe following properties are supported:\n\n\t%-20s  %4s  %7s   %s\n\n",
+            "PROPERTY", "EDIT", "INHERIT", "VALUES");
     for (int readonly = 1; readonly >= 0; readonly--) {
         for (size_t i = 0; i < n; i++) {
             if ((v[i]->attr == PROP_READONLY) == readonly)
@@ -139,8 +141,8 @@ bool zfs_types_parse(char *text, uint64_t *types)
     static const struct {
         const char *name;
         uint64_t bits;
-    } rows[] = {{"filesystem", 1}, {"fs", 1},       {"snapshot", 2}, {"snap", 2},
-                {"volume", 4},     {"vol", 4},      {"bookmark", 16}, {"all", 23}};
+    } rows[] = {{"filesystem", 1}, {"fs", 1},  {"snapshot", 2},  {"snap", 2},
+                {"volume", 4},     {"vol", 4}, {"bookmark", 16}, {"all", 23}};
     char *field[16];
     size_t n = cli_split(text, field, array_len(field));
 
@@ -203,8 +205,9 @@ bool zfs_name_of(struct cli *cli, const char *arg, char *name, size_t len)
         const char *point = nvlist_string(mounts.item[i], "mountpoint", "");
         size_t n = strlen(point);
 
-        if (n > best && strncmp(real, point, n) == 0 && (real[n] == '\0' || real[n] == '/' || n == 1) &&
-            stat(point, &at) == 0 && at.st_dev == st.st_dev) {
+        if (n > best && strncmp(real, point, n) == 0 &&
+            (real[n] == '\0' || real[n] == '/' || n == 1) && stat(point, &at) == 0 &&
+            at.st_dev == st.st_dev) {
             best = n;
             snprintf(name, len, "%s", nvlist_string(mounts.item[i], "name", ""));
         }
@@ -234,7 +237,8 @@ static const char *name_fault(const char *name, char text[64])
         marks += *c == '@' || *c == '#';
         if (*c == '/' && marks > 0)
             return "empty component or misplaced '@' or '#' delimiter in name";
-        if ((*c == '/' || *c == '@' || *c == '#') && (c == name || c[1] == '/' || c[1] == '\0' || c[1] == '@'))
+        if ((*c == '/' || *c == '@' || *c == '#') &&
+            (c == name || c[1] == '/' || c[1] == '\0' || c[1] == '@'))
             return "empty component or misplaced '@' or '#' delimiter in name";
     }
     return marks > 1 ? "multiple '@' and/or '#' delimiters in name" : NULL;
@@ -267,8 +271,8 @@ static int append(struct cli_items *all, struct cli_items *part)
     return 0;
 }
 
-int zfs_collect(struct cli *cli, const char *root, uint64_t types, uint64_t depth, const char *const *props,
-                size_t nprops, struct cli_items *all)
+int zfs_collect(struct cli *cli, const char *root, uint64_t types, uint64_t depth,
+                const char *const *props, size_t nprops, struct cli_items *all)
 {
     AUTO_NVLIST struct nvlist *args = NULL;
     struct cli_items part = {0};
@@ -288,7 +292,8 @@ int zfs_collect(struct cli *cli, const char *root, uint64_t types, uint64_t dept
     return append(all, &part);
 }
 
-struct nvlist *zfs_open(struct cli *cli, const char *name, uint64_t types, const char *const *props, size_t nprops)
+struct nvlist *zfs_open(struct cli *cli, const char *name, uint64_t types, const char *const *props,
+                        size_t nprops)
 {
     struct cli_items items = {0};
     struct nvlist *found = NULL;
@@ -319,7 +324,8 @@ static bool is_known(const char *name)
 
 static const char *unaliased(const char *name)
 {
-    static const char *const alias[][2] = {{"umount", "unmount"}, {"recv", "receive"}, {"snap", "snapshot"}};
+    static const char *const alias[][2] = {
+        {"umount", "unmount"}, {"recv", "receive"}, {"snap", "snapshot"}};
 
     for (size_t i = 0; i < array_len(alias); i++) {
         if (strcmp(alias[i][0], name) == 0)

@@ -25,7 +25,8 @@ static int add_hold(struct cli_table *t, const struct nvlist *item, bool literal
                                                   nvlist_string(item, "tag", ""), text});
 }
 
-static int holds_of(struct cli *cli, const char *name, bool recursive, bool literal, struct cli_table *t)
+static int holds_of(struct cli *cli, const char *name, bool recursive, bool literal,
+                    struct cli_table *t)
 {
     AUTO_NVLIST struct nvlist *args = NULL;
     struct cli_items items = {0};
@@ -105,7 +106,8 @@ static char type_char(uint64_t mode)
 static int print_change(void *arg, const struct nvlist *item)
 {
     const struct diff_output *o = arg;
-    const char *change = nvlist_string(item, "change", "?"), *renamed = nvlist_string(item, "newpath", NULL);
+    const char *change = nvlist_string(item, "change", "?"),
+               *renamed = nvlist_string(item, "newpath", NULL);
     int64_t links = 0, sec = 0, nsec = 0;
 
     (void)nvlist_lookup_i64(item, "links", &links);
@@ -141,7 +143,8 @@ static int find_root(struct cli *cli, const char *fs, struct diff_output *o)
     (void)cli_call_items(cli, "dataset_mounts", NULL, &items);
     for (size_t i = 0; i < items.n; i++) {
         if (strcmp(nvlist_string(items.item[i], "name", ""), fs) == 0)
-            snprintf(o->root, sizeof(o->root), "%s", nvlist_string(items.item[i], "mountpoint", ""));
+            snprintf(o->root, sizeof(o->root), "%s",
+                     nvlist_string(items.item[i], "mountpoint", ""));
     }
     cli_items_free(&items);
     if (strcmp(o->root, "/") == 0)
@@ -156,7 +159,8 @@ static int diff_failed(struct cli *cli, int err)
     else if (err == ZE_RANGE)
         fprintf(stderr, "Unable to obtain diffs: \n   Not an earlier snapshot from the same fs\n");
     else if (err == ZE_PERM || err == ZE_ACCES)
-        fprintf(stderr, "Unable to obtain diffs: \n   The sys_mount privilege or diff delegated permission is needed\n"
+        fprintf(stderr, "Unable to obtain diffs: \n   The sys_mount privilege or diff delegated "
+                        "permission is needed\n"
                         "   to execute the diff ioctl\n");
     else if (err != ZE_NOSERVICE)
         fprintf(stderr, "Unable to obtain diffs: %s\n", cli_detail(cli));
@@ -172,10 +176,12 @@ static int run_diff(struct cli *cli, const char *from, const char *to, struct di
 
     snprintf(fs, sizeof(fs), "%.*s", (int)strcspn(from, "@"), from);
     if (strchr(from, '@') == NULL) {
-        fprintf(stderr, "Badly formed snapshot name %s: missing '@' delimiter in snapshot name\n", from);
+        fprintf(stderr, "Badly formed snapshot name %s: missing '@' delimiter in snapshot name\n",
+                from);
         return CLI_FAILED;
     }
-    if (to != NULL && (strncmp(to, fs, strlen(fs)) != 0 || (to[strlen(fs)] != '@' && to[strlen(fs)] != '\0')) &&
+    if (to != NULL &&
+        (strncmp(to, fs, strlen(fs)) != 0 || (to[strlen(fs)] != '@' && to[strlen(fs)] != '\0')) &&
         strchr(to, '@') != NULL) {
         fprintf(stderr, "Not an earlier snapshot from the same fs: invalid name\n");
         return CLI_FAILED;
@@ -241,8 +247,9 @@ int zfs_version(struct cli *cli, int argc, char **argv)
     if (json) {
         json_t *root = cli_json_begin("zfs version");
 
-        json_object_set_new(root, "zfs_version", json_pack("{s:s, s:s}", "userland", SPEAKS "-zuse-" ZUSE_VERSION,
-                                                           "kernel", kernel));
+        json_object_set_new(
+            root, "zfs_version",
+            json_pack("{s:s, s:s}", "userland", SPEAKS "-zuse-" ZUSE_VERSION, "kernel", kernel));
         cli_json_print(root);
     } else {
         printf("%s-zuse-%s\n%s\n", SPEAKS, ZUSE_VERSION, kernel);
@@ -282,7 +289,8 @@ static int list_outdated(struct cli *cli)
         if (shown++ == 0)
             printf("The following filesystems are out of date, and can be upgraded.  After being\n"
                    "upgraded, these filesystems (and any 'zfs send' streams generated from\n"
-                   "subsequent snapshots) will no longer be accessible by older software versions.\n\n\n"
+                   "subsequent snapshots) will no longer be accessible by older software "
+                   "versions.\n\n\n"
                    "VER  FILESYSTEM\n---  ------------\n");
         printf("%2u   %s\n", (unsigned)v, nvlist_string(items.item[i], "name", ""));
     }

@@ -40,7 +40,8 @@ static int list_mounts(struct cli *cli, bool json)
         if (strchr(name, '@') != NULL)
             continue;
         if (json)
-            json_object_set_new(datasets, name, json_pack("{s:s, s:s}", "filesystem", name, "mountpoint", point));
+            json_object_set_new(datasets, name,
+                                json_pack("{s:s, s:s}", "filesystem", name, "mountpoint", point));
         else
             printf("%-30s  %s\n", name, point);
     }
@@ -101,11 +102,15 @@ static int mount_one(struct cli *cli, const struct nvlist *item, const struct mo
     if (strcmp(text_of(item, "canmount", value, sizeof(value)), "off") == 0)
         return cannot_mount(name, "'canmount' property is set to 'off'", "");
     if (nvlist_bool(item, "inconsistent", false))
-        return cannot_mount(name, "Contains partially-completed state from \"zfs receive -s\", which can be resumed "
-                                  "with \"zfs send -t\"", "");
+        return cannot_mount(
+            name,
+            "Contains partially-completed state from \"zfs receive -s\", which can be resumed "
+            "with \"zfs send -t\"",
+            "");
     if (strcmp(text_of(item, "mounted", value, sizeof(value)), "yes") == 0)
         return cannot_mount(name, "filesystem already mounted", "");
-    if (o->load_keys && strcmp(text_of(item, "keystatus", value, sizeof(value)), "unavailable") == 0 &&
+    if (o->load_keys &&
+        strcmp(text_of(item, "keystatus", value, sizeof(value)), "unavailable") == 0 &&
         zfs_key_load_for(cli, text_of(item, "encryptionroot", root, sizeof(root))) != 0)
         return CLI_FAILED;
     err = request(name, o, &args);
@@ -113,8 +118,8 @@ static int mount_one(struct cli *cli, const struct nvlist *item, const struct mo
     return err != 0 ? mount_failed(cli, name, point, err) : CLI_OK;
 }
 
-static const char *const mount_props[] = {"mountpoint",     "canmount", "mounted", "keystatus",
-                                          "encryptionroot", "redacted"};
+static const char *const mount_props[] = {"mountpoint", "canmount",       "mounted",
+                                          "keystatus",  "encryptionroot", "redacted"};
 
 /* What `mount -a` passes over without a word. */
 static bool passed_over(const struct nvlist *item, const struct mount_options *o)
@@ -126,7 +131,8 @@ static bool passed_over(const struct nvlist *item, const struct mount_options *o
     (void)text_of(item, "mounted", mounted, sizeof(mounted));
     (void)text_of(item, "keystatus", key, sizeof(key));
     return point[0] != '/' || strcmp(canmount, "on") != 0 || strcmp(mounted, "yes") == 0 ||
-           (strcmp(key, "unavailable") == 0 && !o->load_keys) || nvlist_bool(item, "inconsistent", false);
+           (strcmp(key, "unavailable") == 0 && !o->load_keys) ||
+           nvlist_bool(item, "inconsistent", false);
 }
 
 struct candidate {
@@ -143,8 +149,12 @@ static int by_point(const void *a, const void *b)
         x++;
         y++;
     }
-    return (*x == '/' ? 1 : *x == '\0' ? 0 : (unsigned char)*x + 1) -
-           (*y == '/' ? 1 : *y == '\0' ? 0 : (unsigned char)*y + 1);
+    return (*x == '/'    ? 1
+            : *x == '\0' ? 0
+                         : (unsigned char)*x + 1) -
+           (*y == '/'    ? 1
+            : *y == '\0' ? 0
+                         : (unsigned char)*y + 1);
 }
 
 static int mount_many(struct cli *cli, const char *root, const struct mount_options *o)
@@ -152,7 +162,8 @@ static int mount_many(struct cli *cli, const char *root, const struct mount_opti
     struct cli_items items = {0};
     struct candidate *c AUTO_FREE = NULL;
     char point[4200];
-    int status = CLI_OK, err = zfs_collect(cli, root, 1, UINT64_MAX, mount_props, array_len(mount_props), &items);
+    int status = CLI_OK,
+        err = zfs_collect(cli, root, 1, UINT64_MAX, mount_props, array_len(mount_props), &items);
     size_t n = 0;
 
     if (err != 0)
@@ -265,7 +276,8 @@ static int unmount_call(struct cli *cli, const char *name, const char *point, bo
     if (err == ZE_NOTMOUNTED)
         fprintf(stderr, "cannot unmount '%s': not currently mounted\n", name);
     else if (err == ZE_BUSY)
-        fprintf(stderr, "cannot unmount '%s': pool or dataset is busy\n", point != NULL ? point : name);
+        fprintf(stderr, "cannot unmount '%s': pool or dataset is busy\n",
+                point != NULL ? point : name);
     else if (err == ZE_PERM || err == ZE_ACCES)
         fprintf(stderr, "cannot unmount '%s': permission denied\n", point != NULL ? point : name);
     else if (err != ZE_NOSERVICE)
@@ -298,7 +310,10 @@ static int unmount_name(struct cli *cli, const char *name, bool force, bool unlo
     if (item == NULL)
         return CLI_FAILED;
     if (strcmp(text_of(item, "mountpoint", value, sizeof(value)), "legacy") == 0) {
-        fprintf(stderr, "cannot unmount '%s': legacy mountpoint\nuse umount(8) to unmount this filesystem\n", name);
+        fprintf(
+            stderr,
+            "cannot unmount '%s': legacy mountpoint\nuse umount(8) to unmount this filesystem\n",
+            name);
         return CLI_FAILED;
     }
     if (!mounted_at(cli, name, point, sizeof(point))) {
@@ -306,7 +321,8 @@ static int unmount_name(struct cli *cli, const char *name, bool force, bool unlo
         return CLI_FAILED;
     }
     status = unmount_call(cli, name, point, force);
-    if (status == CLI_OK && unload && strcmp(text_of(item, "keystatus", value, sizeof(value)), "available") == 0)
+    if (status == CLI_OK && unload &&
+        strcmp(text_of(item, "keystatus", value, sizeof(value)), "available") == 0)
         status = zfs_key_unload_for(cli, text_of(item, "encryptionroot", root, sizeof(root))) != 0;
     return status;
 }
@@ -320,8 +336,8 @@ static int unmount_path(struct cli *cli, const char *path, bool force, bool unlo
     if (real == NULL) {
         const char *why = strerror(errno);
 
-        fprintf(stderr, "cannot open '%s': %s\nwarning: %s not in/proc/self/mounts\n%s: %s\n", path, why, path, path,
-                why);
+        fprintf(stderr, "cannot open '%s': %s\nwarning: %s not in/proc/self/mounts\n%s: %s\n", path,
+                why, path, path, why);
         return CLI_FAILED;
     }
     (void)cli_call_items(cli, "dataset_mounts", NULL, &items);
@@ -334,7 +350,8 @@ static int unmount_path(struct cli *cli, const char *path, bool force, bool unlo
         fprintf(stderr, "cannot unmount '%s': not a ZFS filesystem\n", path);
         return CLI_FAILED;
     }
-    return strchr(name, '@') != NULL ? unmount_call(cli, name, real, force) : unmount_name(cli, name, force, unload);
+    return strchr(name, '@') != NULL ? unmount_call(cli, name, real, force)
+                                     : unmount_name(cli, name, force, unload);
 }
 
 /* Deepest first, one by one: what is busy does not keep the others. */
@@ -348,12 +365,14 @@ static int unmount_all(struct cli *cli, bool force, bool unload)
 
         for (size_t i = 0; i < items.n; i++) {
             if (items.item[i] != NULL &&
-                (deepest == items.n || strlen(nvlist_string(items.item[i], "mountpoint", "")) >
-                                           strlen(nvlist_string(items.item[deepest], "mountpoint", ""))))
+                (deepest == items.n ||
+                 strlen(nvlist_string(items.item[i], "mountpoint", "")) >
+                     strlen(nvlist_string(items.item[deepest], "mountpoint", ""))))
                 deepest = i;
         }
-        status = max_of(status, unmount_call(cli, nvlist_string(items.item[deepest], "name", ""),
-                                             nvlist_string(items.item[deepest], "mountpoint", ""), force));
+        status = max_of(status,
+                        unmount_call(cli, nvlist_string(items.item[deepest], "name", ""),
+                                     nvlist_string(items.item[deepest], "mountpoint", ""), force));
         nvlist_free(items.item[deepest]);
         items.item[deepest] = NULL;
     }
@@ -379,9 +398,11 @@ int zfs_unmount(struct cli *cli, int argc, char **argv)
     argc -= optind;
     argv += optind;
     if (all)
-        return argc > 0 ? zfs_usage_error("unmount", "too many arguments\n") : unmount_all(cli, force, unload);
+        return argc > 0 ? zfs_usage_error("unmount", "too many arguments\n")
+                        : unmount_all(cli, force, unload);
     if (argc != 1)
-        return zfs_usage_error("unmount", argc == 0 ? "missing filesystem argument\n" : "too many arguments\n");
+        return zfs_usage_error("unmount", argc == 0 ? "missing filesystem argument\n"
+                                                    : "too many arguments\n");
     if (argv[0][0] == '/')
         return unmount_path(cli, argv[0], force, unload);
     return zfs_name_check("open", argv[0]) ? unmount_name(cli, argv[0], force, unload) : CLI_FAILED;

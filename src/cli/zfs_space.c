@@ -89,7 +89,9 @@ static int parse_types(char *text, struct space_options *o)
 
     o->types = 0;
     for (size_t i = 0; i < n; i++) {
-        unsigned bit = strcmp(part[i], "all") == 0 ? POSIX_USER | SMB_USER | POSIX_GROUP | SMB_GROUP | PROJECT : 0;
+        unsigned bit = strcmp(part[i], "all") == 0
+                           ? POSIX_USER | SMB_USER | POSIX_GROUP | SMB_GROUP | PROJECT
+                           : 0;
 
         for (size_t k = 0; k < array_len(owner_type); k++) {
             if (strcmp(owner_type[k].option, part[i]) == 0)
@@ -126,7 +128,8 @@ static int parse(int argc, char **argv, struct space_options *o)
     int c, err = 0;
 
     cli_getopt_reset();
-    while (err == 0 && (c = cli_getopt(argc, argv, project ? "Hpo:s:S:" : "nHpo:s:S:t:i", NULL)) != -1) {
+    while (err == 0 &&
+           (c = cli_getopt(argc, argv, project ? "Hpo:s:S:" : "nHpo:s:S:t:i", NULL)) != -1) {
         switch (c) {
         case 'n':
             o->numeric = true;
@@ -180,7 +183,10 @@ static int keep_owner(void *arg, const struct nvlist *item)
     const char *sid = nvlist_string(item, "who", "");
     struct owner w = {.id = nvlist_u64(item, "id", 0)};
 
-    w.type = s->project ? PROJECT : s->group ? (sid[0] ? SMB_GROUP : POSIX_GROUP) : sid[0] ? SMB_USER : POSIX_USER;
+    w.type = s->project ? PROJECT
+             : s->group ? (sid[0] ? SMB_GROUP : POSIX_GROUP)
+             : sid[0]   ? SMB_USER
+                        : POSIX_USER;
     if ((w.type & s->o->types) == 0)
         return 0;
     if (s->n == s->cap) {
@@ -253,7 +259,6 @@ static int compare(const void *x, const void *y, void *arg)
     }
     return 0;
 }
-
 
 static void sort_owners(struct space *s, struct space_options *o)
 {
@@ -339,22 +344,34 @@ static int run(struct cli *cli, int argc, char **argv, struct space_options *o)
     return err != 0 ? CLI_FAILED : CLI_OK;
 }
 
-#define ALL_COLUMNS {COL_TYPE, COL_NAME, COL_USED, COL_QUOTA, COL_OBJUSED, COL_OBJQUOTA}
+#define ALL_COLUMNS                                                                                \
+    {                                                                                              \
+        COL_TYPE, COL_NAME, COL_USED, COL_QUOTA, COL_OBJUSED, COL_OBJQUOTA                         \
+    }
 
 int zfs_userspace(struct cli *cli, int argc, char **argv)
 {
-    return run(cli, argc, argv, &(struct space_options){.command = "userspace", .types = POSIX_USER | SMB_USER,
-                                                        .column = ALL_COLUMNS, .ncolumns = COL_COUNT});
+    return run(cli, argc, argv,
+               &(struct space_options){.command = "userspace",
+                                       .types = POSIX_USER | SMB_USER,
+                                       .column = ALL_COLUMNS,
+                                       .ncolumns = COL_COUNT});
 }
 
 int zfs_groupspace(struct cli *cli, int argc, char **argv)
 {
-    return run(cli, argc, argv, &(struct space_options){.command = "groupspace", .types = POSIX_GROUP | SMB_GROUP,
-                                                        .column = ALL_COLUMNS, .ncolumns = COL_COUNT});
+    return run(cli, argc, argv,
+               &(struct space_options){.command = "groupspace",
+                                       .types = POSIX_GROUP | SMB_GROUP,
+                                       .column = ALL_COLUMNS,
+                                       .ncolumns = COL_COUNT});
 }
 
 int zfs_projectspace(struct cli *cli, int argc, char **argv)
 {
-    return run(cli, argc, argv, &(struct space_options){.command = "projectspace", .types = PROJECT,
-                                                        .column = ALL_COLUMNS, .ncolumns = COL_COUNT});
+    return run(cli, argc, argv,
+               &(struct space_options){.command = "projectspace",
+                                       .types = PROJECT,
+                                       .column = ALL_COLUMNS,
+                                       .ncolumns = COL_COUNT});
 }

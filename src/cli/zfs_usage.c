@@ -2,6 +2,7 @@
 /* Usage texts of zfs, as the field's scripts and people know them. */
 #include "cli/usage.h"
 
+/* clang-format off */
 const struct usage_entry zfs_usage[] = {
     {"version", true,
      "\tversion [-j]\n"},
@@ -120,3 +121,4 @@ const struct usage_entry zfs_usage[] = {
      "\tunzone <nsfile> <filesystem>\n"},
     {NULL, false, NULL},
 };
+/* clang-format on */

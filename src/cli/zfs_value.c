@@ -8,8 +8,8 @@
 
 static bool is_space_virtual(const char *prop)
 {
-    return strncmp(prop, "written@", 8) == 0 || strncmp(prop, "written#", 8) == 0 || strstr(prop, "used@") ||
-           strstr(prop, "quota@");
+    return strncmp(prop, "written@", 8) == 0 || strncmp(prop, "written#", 8) == 0 ||
+           strstr(prop, "used@") || strstr(prop, "quota@");
 }
 
 const char *zfs_prop_canonical(const char *name)
@@ -53,7 +53,7 @@ size_t zfs_prop_width(const char *prop)
         return strlen(prop);
     width = strlen(p->header);
     if (p->kind == PROP_NUMBER)
-        width = max_of(width, (size_t)(strcmp(prop, "creation") == 0           ? 21
+        width = max_of(width, (size_t)(strcmp(prop, "creation") == 0            ? 21
                                        : strcmp(prop, "snapshots_changed") == 0 ? 24
                                                                                 : 5));
     if (strcmp(prop, "type") == 0)
@@ -94,15 +94,18 @@ static void format_number(const struct prop_def *p, uint64_t v, bool literal, ch
     else if (literal || p->format == PROP_FMT_DECIMAL)
         snprintf(buf, len, "%llu", (unsigned long long)v);
     else if (p->format == PROP_FMT_DATE)
-        format_date(v, strcmp(p->name, "creation") == 0 ? "%a %b %e %k:%M %Y" : "%a %b %e %k:%M:%S %Y", buf, len);
+        format_date(v,
+                    strcmp(p->name, "creation") == 0 ? "%a %b %e %k:%M %Y" : "%a %b %e %k:%M:%S %Y",
+                    buf, len);
     else
         snprintf(buf, len, "%s",
-                 p->format == PROP_FMT_NUMBER || p->format == PROP_FMT_LIMIT ? cli_nicenum(v, num)
-                                                                            : cli_nicebytes(v, num));
+                 p->format == PROP_FMT_NUMBER || p->format == PROP_FMT_LIMIT
+                     ? cli_nicenum(v, num)
+                     : cli_nicebytes(v, num));
 }
 
-static void format_raw(const struct prop_def *p, const char *prop, const struct nvpair *value, bool literal,
-                       char *buf, size_t len)
+static void format_raw(const struct prop_def *p, const char *prop, const struct nvpair *value,
+                       bool literal, char *buf, size_t len)
 {
     const char *text;
     char num[32];
@@ -139,12 +142,19 @@ static void format_raw(const struct prop_def *p, const char *prop, const struct 
 /* A value that comes without a source: local, default or none (format/dsl.md 9.4). */
 static const char *sourceless(const struct prop_def *p, const struct nvpair *value)
 {
-    static const char *const local[] = {"volsize",        "quota",          "refquota",       "reservation",
-                                        "refreservation", "filesystem_limit", "snapshot_limit",
-                                        "filesystem_count", "snapshot_count"};
-    static const char *const own[] = {"version", "utf8only", "normalization", "casesensitivity",
-                                      "defaultuserquota", "defaultgroupquota", "defaultprojectquota",
-                                      "defaultuserobjquota", "defaultgroupobjquota", "defaultprojectobjquota"};
+    static const char *const local[] = {
+        "volsize",          "quota",          "refquota",         "reservation",   "refreservation",
+        "filesystem_limit", "snapshot_limit", "filesystem_count", "snapshot_count"};
+    static const char *const own[] = {"version",
+                                      "utf8only",
+                                      "normalization",
+                                      "casesensitivity",
+                                      "defaultuserquota",
+                                      "defaultgroupquota",
+                                      "defaultprojectquota",
+                                      "defaultuserobjquota",
+                                      "defaultgroupobjquota",
+                                      "defaultprojectobjquota"};
     uint64_t v = 0;
 
     (void)nvpair_u64(value, &v);
@@ -167,8 +177,11 @@ static void set_source(struct zfs_value *out, const char *type, const char *data
 {
     static const struct {
         const char *type, *shown;
-    } rows[] = {{"NONE", "-"},       {"DEFAULT", "default"},     {"LOCAL", "local"},
-                {"RECEIVED", "received"}, {"TEMPORARY", "temporary"}};
+    } rows[] = {{"NONE", "-"},
+                {"DEFAULT", "default"},
+                {"LOCAL", "local"},
+                {"RECEIVED", "received"},
+                {"TEMPORARY", "temporary"}};
 
     out->source_type = type;
     snprintf(out->source_data, sizeof(out->source_data), "%s", data);
@@ -187,7 +200,11 @@ static void fill_source(const struct nvlist *item, const struct prop_def *p, con
     else if (strcmp(source, "$temporary") == 0)
         set_source(out, "TEMPORARY", "-");
     else if (source[0] == '\0')
-        set_source(out, p != NULL ? sourceless(p, value) : strstr(prop, "quota@") ? "LOCAL" : "NONE", "-");
+        set_source(out,
+                   p != NULL                ? sourceless(p, value)
+                   : strstr(prop, "quota@") ? "LOCAL"
+                                            : "NONE",
+                   "-");
     else if (strcmp(source, nvlist_string(item, "name", "")) == 0)
         set_source(out, "LOCAL", "-");
     else
@@ -214,7 +231,8 @@ void zfs_value_get(const struct nvlist *item, const char *prop, bool literal, st
     entry = props != NULL ? nvlist_child(props, prop) : NULL;
     value = entry != NULL ? nvlist_find(entry, "value") : NULL;
     if (value == NULL) {
-        if (p != NULL && p->format == PROP_FMT_LIMIT && zfs_prop_applies(prop, nvlist_u64(item, "type", 1))) {
+        if (p != NULL && p->format == PROP_FMT_LIMIT &&
+            zfs_prop_applies(prop, nvlist_u64(item, "type", 1))) {
             strcpy(out->text, "none");
             set_source(out, "DEFAULT", "-");
             out->set = true;

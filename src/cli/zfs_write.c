@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Commands that change pools. This release opens pools for reading: the command lines are checked as they will be
- * (options, number of arguments), then each answers that the action is not supported yet.
+ * Commands that change pools. This release opens pools for reading: the command lines are checked
+ * as they will be (options, number of arguments), then each answers that the action is not
+ * supported yet.
  */
 #include <getopt.h>
 #include <string.h>
@@ -10,13 +11,13 @@
 
 struct write_command {
     const char *name;
-    const char *spec;      /* getopt */
-    int min, max;          /* arguments; max -1: any */
-    const char *missing;   /* message, or NULL for the bare usage text */
-    const char *action;    /* "cannot ACTION 'X': ..." */
-    int subject;           /* which argument is X; -1: the last */
-    char all;              /* option that stands for the arguments, or 0 */
-    bool snapshot;         /* X must be a snapshot's name, else the bare usage text */
+    const char *spec;    /* getopt */
+    int min, max;        /* arguments; max -1: any */
+    const char *missing; /* message, or NULL for the bare usage text */
+    const char *action;  /* "cannot ACTION 'X': ..." */
+    int subject;         /* which argument is X; -1: the last */
+    char all;            /* option that stands for the arguments, or 0 */
+    bool snapshot;       /* X must be a snapshot's name, else the bare usage text */
 };
 
 static const struct write_command commands[] = {
@@ -28,11 +29,13 @@ static const struct write_command commands[] = {
     {"promote", "", 1, 1, "missing clone filesystem argument", "promote", 0, 0, false},
     {"rename", "pruf", 2, 2, "missing source dataset argument", "rename", 0, 0, false},
     {"bookmark", "", 2, 2, "missing source argument", "create bookmark", 1, 0, false},
-    {"program", "nt:m:j", 2, -1, "invalid number of arguments", "run a channel program in", 0, 0, false},
+    {"program", "nt:m:j", 2, -1, "invalid number of arguments", "run a channel program in", 0, 0,
+     false},
     {"set", "u", 2, -1, "missing arguments", "set property for", -1, 0, false},
     {"inherit", "rS", 2, -1, "missing property argument", "inherit property for", 1, 0, false},
     {"project", "0Ccd:kp:rs", 1, -1, NULL, "manage the project of", 0, 0, false},
-    {"share", "al", 1, 1, "missing filesystem argument (specify -a for all)", "share", 0, 'a', false},
+    {"share", "al", 1, 1, "missing filesystem argument (specify -a for all)", "share", 0, 'a',
+     false},
     {"unshare", "a", 1, 1, "missing filesystem argument", "unshare", 0, 'a', false},
     {"send", "i:I:RsDpVvnPLeht:cwbd:SX:", 1, 1, "missing snapshot argument", "send", 0, 't', false},
     {"receive", "o:x:dehMnuvFsA", 1, 1, "missing snapshot argument", "receive", 0, 0, false},
@@ -43,7 +46,8 @@ static const struct write_command commands[] = {
     {"wait", "t:", 1, 1, "missing 'filesystem' argument", "wait for", 0, 0, false},
     {"zone", "", 2, 2, "missing argument(s)", "attach", 1, 0, false},
     {"unzone", "", 2, 2, "missing argument(s)", "detach", 1, 0, false},
-    {"rewrite", "Pl:o:rvxCS", 1, -1, "missing file or directory target argument", "rewrite", 0, 0, false},
+    {"rewrite", "Pl:o:rvxCS", 1, -1, "missing file or directory target argument", "rewrite", 0, 0,
+     false},
 };
 
 /* What OpenZFS says when only the first of two arguments is there. */
@@ -64,7 +68,8 @@ static const char *missing_message(const struct write_command *w, int argc)
 
 static int usage(const struct write_command *w, const char *message)
 {
-    return message != NULL ? zfs_usage_error(w->name, "%s\n", message) : zfs_usage_print(stderr, w->name);
+    return message != NULL ? zfs_usage_error(w->name, "%s\n", message)
+                           : zfs_usage_print(stderr, w->name);
 }
 
 /* `create -o` without a value says "missing size argument", as ever. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * zuse cp: a file or a tree out of a dataset, with modes, owners (as root), times, hard links, symbolic links, special
- * files (as root) and extended attributes. Names come from the pool, which nobody vouches for: every directory on
- * the way is opened without following links, below the destination only.
+ * zuse cp: a file or a tree out of a dataset, with modes, owners (as root), times, hard links,
+ * symbolic links, special files (as root) and extended attributes. Names come from the pool, which
+ * nobody vouches for: every directory on the way is opened without following links, below the
+ * destination only.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -49,7 +50,8 @@ static int open_parent(int root, const char *path, const char **last)
         char part[NAME_LIMIT + 1];
         int next;
 
-        if (len == 0 || len > NAME_LIMIT || (len == 1 && path[0] == '.') || (len == 2 && memcmp(path, "..", 2) == 0)) {
+        if (len == 0 || len > NAME_LIMIT || (len == 1 && path[0] == '.') ||
+            (len == 2 && memcmp(path, "..", 2) == 0)) {
             close(fd);
             errno = EINVAL;
             return -1;
@@ -70,7 +72,8 @@ static int open_parent(int root, const char *path, const char **last)
 
 /* ---- attributes ---- */
 
-static void set_xattrs(struct copier *c, const struct nvlist *item, const char *path, const char *proc)
+static void set_xattrs(struct copier *c, const struct nvlist *item, const char *path,
+                       const char *proc)
 {
     const struct nvlist *xattrs = nvlist_child(item, "xattrs");
     const struct nvpair *p = NULL;
@@ -79,12 +82,14 @@ static void set_xattrs(struct copier *c, const struct nvlist *item, const char *
         const void *value;
         size_t len;
 
-        if (nvpair_bytes(p, &value, &len) != 0 || lsetxattr(proc, nvpair_name(p), value, len, 0) == 0)
+        if (nvpair_bytes(p, &value, &len) != 0 ||
+            lsetxattr(proc, nvpair_name(p), value, len, 0) == 0)
             continue;
         if (errno != ENOTSUP && errno != EPERM)
             complain(c, path, strerror(errno));
         else
-            fprintf(stderr, "zuse: %s: attribute '%s' is not kept: %s\n", path, nvpair_name(p), strerror(errno));
+            fprintf(stderr, "zuse: %s: attribute '%s' is not kept: %s\n", path, nvpair_name(p),
+                    strerror(errno));
     }
 }
 
@@ -96,7 +101,8 @@ static int64_t signed_of(const struct nvlist *item, const char *name)
     return v;
 }
 
-static void set_attributes(struct copier *c, const struct nvlist *item, int dir, const char *name, const char *path)
+static void set_attributes(struct copier *c, const struct nvlist *item, int dir, const char *name,
+                           const char *path)
 {
     struct timespec times[2] = {
         {.tv_sec = (time_t)signed_of(item, "atime"), .tv_nsec = (long)signed_of(item, "atime_ns")},
@@ -106,8 +112,8 @@ static void set_attributes(struct copier *c, const struct nvlist *item, int dir,
     char proc[64 + NAME_LIMIT];
 
     snprintf(proc, sizeof(proc), "/proc/self/fd/%d/%s", dir, name);
-    if (geteuid() == 0 && fchownat(dir, name, (uid_t)nvlist_u64(item, "uid", 0), (gid_t)nvlist_u64(item, "gid", 0),
-                                   AT_SYMLINK_NOFOLLOW) != 0)
+    if (geteuid() == 0 && fchownat(dir, name, (uid_t)nvlist_u64(item, "uid", 0),
+                                   (gid_t)nvlist_u64(item, "gid", 0), AT_SYMLINK_NOFOLLOW) != 0)
         complain(c, path, strerror(errno));
     set_xattrs(c, item, path, proc);
     if (!S_ISLNK(mode) && fchmodat(dir, name, mode & 07777, 0) != 0)
@@ -134,7 +140,8 @@ static int copy_data(struct copier *c, const char *path, int fd)
 }
 
 /* True: made as a link to a name copied before. */
-static bool link_earlier(struct copier *c, const struct nvlist *item, int dir, const char *name, const char *path)
+static bool link_earlier(struct copier *c, const struct nvlist *item, int dir, const char *name,
+                         const char *path)
 {
     uint64_t object = nvlist_u64(item, "object", 0);
 
@@ -167,7 +174,8 @@ static bool link_earlier(struct copier *c, const struct nvlist *item, int dir, c
     return false;
 }
 
-static void make_file(struct copier *c, int dir, const char *name, const char *in_source, const char *path)
+static void make_file(struct copier *c, int dir, const char *name, const char *in_source,
+                      const char *path)
 {
     int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 
@@ -181,9 +189,10 @@ static void make_file(struct copier *c, int dir, const char *name, const char *i
         complain(c, path, strerror(errno));
 }
 
-/* name below dir; in_source: its path below the copied one. Directories get their attributes at the end. */
-static void make_entry(struct copier *c, const struct nvlist *item, int dir, const char *name, const char *in_source,
-                       const char *path)
+/* name below dir; in_source: its path below the copied one. Directories get their attributes at the
+ * end. */
+static void make_entry(struct copier *c, const struct nvlist *item, int dir, const char *name,
+                       const char *in_source, const char *path)
 {
     mode_t mode = (mode_t)nvlist_u64(item, "mode", 0);
     int made = 0;
@@ -230,7 +239,8 @@ static void each_item(struct copier *c, const struct cli_items *items, bool dire
     }
 }
 
-static int copy_tree(struct copier *c, struct nvlist *args, const struct nvlist *top, const char *dest)
+static int copy_tree(struct copier *c, struct nvlist *args, const struct nvlist *top,
+                     const char *dest)
 {
     struct cli_items items = {0};
     int err;
@@ -261,7 +271,9 @@ static int copy_one(struct copier *c, const struct nvlist *top, const char *dest
     char *where AUTO_FREE = mem_strdup(dest), *copy AUTO_FREE = mem_strdup(dest);
     const char *name = copy == NULL ? NULL : basename(copy);
 
-    c->root = where == NULL || name == NULL ? -1 : open(dirname(where), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    c->root = where == NULL || name == NULL
+                  ? -1
+                  : open(dirname(where), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (c->root < 0)
         complain(c, dest, strerror(errno));
     else
@@ -269,7 +281,8 @@ static int copy_one(struct copier *c, const struct nvlist *top, const char *dest
     return c->status;
 }
 
-int zuse_cp(struct cli *cli, const char *dataset, const char *path, const char *dest, bool recursive)
+int zuse_cp(struct cli *cli, const char *dataset, const char *path, const char *dest,
+            bool recursive)
 {
     struct copier c = {.cli = cli, .dataset = dataset, .source = path, .root = -1};
     AUTO_NVLIST struct nvlist *args = NULL, *top = NULL;
@@ -289,8 +302,8 @@ int zuse_cp(struct cli *cli, const char *dataset, const char *path, const char *
         fprintf(stderr, "zuse: %s is a directory (not copied without -R)\n", path);
         return CLI_FAILED;
     }
-    if (stat(dest, &st) == 0 && S_ISDIR(st.st_mode) && base[0] != '\0' && base[0] != '/' && base[0] != '.' &&
-        asprintf(&into, "%s/%s", dest, base) > 0)
+    if (stat(dest, &st) == 0 && S_ISDIR(st.st_mode) && base[0] != '\0' && base[0] != '/' &&
+        base[0] != '.' && asprintf(&into, "%s/%s", dest, base) > 0)
         dest = into;
     if (S_ISDIR((mode_t)nvlist_u64(top, "mode", 0)))
         (void)copy_tree(&c, args, top, dest);

@@ -112,8 +112,11 @@ static void write_data(struct archiver *t, const char *path, uint64_t size)
             complain(t, path, zuse_error_text(t->cli->z));
             return; /* libarchive pads with zeros */
         }
-        if (pread(t->window, buf, len, 0) != (ssize_t)len || archive_write_data(t->a, buf, len) < 0) {
-            complain(t, path, archive_error_string(t->a) != NULL ? archive_error_string(t->a) : "short read");
+        if (pread(t->window, buf, len, 0) != (ssize_t)len ||
+            archive_write_data(t->a, buf, len) < 0) {
+            complain(t, path,
+                     archive_error_string(t->a) != NULL ? archive_error_string(t->a)
+                                                        : "short read");
             return;
         }
     }

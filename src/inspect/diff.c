@@ -8,11 +8,11 @@
 #include "dmu/traverse.h"
 #include "zpl/zpl.h"
 
-#define MASTER_NODE     1
-#define MAX_ANCESTORS   100000 /* snapshots on a line */
-#define DIFF_PATH_MAX   8192
-#define DNODE_SHIFT     9
-#define BP_SHIFT        7
+#define MASTER_NODE   1
+#define MAX_ANCESTORS 100000 /* snapshots on a line */
+#define DIFF_PATH_MAX 8192
+#define DNODE_SHIFT   9
+#define BP_SHIFT      7
 
 struct file_state {
     bool exists;
@@ -44,7 +44,8 @@ static bool is_file_object(struct objset *os, uint64_t object)
 }
 
 /* State in one of the two; what is no file there, or unlinked but open, does not exist. */
-static int state_of(struct zpl *z, struct objset *os, uint64_t shares, uint64_t object, struct file_state *s)
+static int state_of(struct zpl *z, struct objset *os, uint64_t shares, uint64_t object,
+                    struct file_state *s)
 {
     struct zpl_node *n;
     int err;
@@ -65,7 +66,8 @@ static int state_of(struct zpl *z, struct objset *os, uint64_t shares, uint64_t 
     return err;
 }
 
-static int tell(struct differ *d, char kind, const struct file_state *s, const char *newpath, int64_t links)
+static int tell(struct differ *d, char kind, const struct file_state *s, const char *newpath,
+                int64_t links)
 {
     struct diff_change c = {kind, s->path, newpath, s->attr.mode, s->attr.ctime, links};
 
@@ -120,7 +122,8 @@ static int diff_object(struct differ *d, uint64_t object)
 static int diff_range(struct differ *d, uint64_t first, uint64_t end)
 {
     uint64_t from = first > 0 ? first - 1 : 0, to = from;
-    int from_err = objset_next_object(d->from_os, &from), to_err = objset_next_object(d->to_os, &to);
+    int from_err = objset_next_object(d->from_os, &from),
+        to_err = objset_next_object(d->to_os, &to);
 
     for (;;) {
         bool from_in = from_err == 0 && from < end, to_in = to_err == 0 && to < end;
@@ -196,7 +199,8 @@ static int check_line(struct dsl_dataset *from, struct dsl_dataset *to)
     return err_raise(ZE_RANGE, "not an earlier snapshot of the same file system");
 }
 
-static int walk(struct differ *d, struct pool *pool, struct dsl_dataset *from, struct dsl_dataset *to)
+static int walk(struct differ *d, struct pool *pool, struct dsl_dataset *from,
+                struct dsl_dataset *to)
 {
     struct traverse t = {
         .pool = &pool->zio,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What changed in a file system between a snapshot and a later state (format/zpl-zil.md, "18 zfs diff"). Caller:
- * service/. Ownership: a change's strings are valid during the call. Locks: none held during calls. Errors: ZE_RANGE
- * when from is not earlier on the line of to, those of zpl and dmu, what the callback returns.
+ * What changed in a file system between a snapshot and a later state (format/zpl-zil.md, "18 zfs
+ * diff"). Caller: service/. Ownership: a change's strings are valid during the call. Locks: none
+ * held during calls. Errors: ZE_RANGE when from is not earlier on the line of to, those of zpl and
+ * dmu, what the callback returns.
  */
 #ifndef ZUSE_INSPECT_DIFF_H
 #define ZUSE_INSPECT_DIFF_H
