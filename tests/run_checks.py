@@ -57,7 +57,7 @@ class Results:
                 self.ok()
             elif code == 77:
                 last = (output.strip().splitlines() or ["no reason given"])[-1]
-                self.skip(name, last.removeprefix("skipped: "))
+                self.skip(name, last.removeprefix("skipped: ").removeprefix("SKIP: "))
             else:
                 self.fail(f"{name} (exit code {code})", output)
             return

@@ -42,6 +42,8 @@ def enter():
         skip('needs root for a mount namespace')
     if not os.path.isdir(FIXTURES):
         skip('no fixtures at ' + FIXTURES)
+    if not os.path.isdir(os.path.join(FIXTURES, 'cli')):
+        skip('what OpenZFS printed is not here (set ZUSE_FIXTURES)')
     if shutil.which('unshare') is None:
         skip('no unshare(1)')
     if subprocess.run(['unshare', '-m', 'true'], stderr=subprocess.DEVNULL).returncode != 0:
