@@ -54,7 +54,7 @@ rate() {
     done
     echo "$best"
 }
-ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", b > 0 ? a / b : 0 }'; }
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", (b > 0 ? a / b : 0) }'; }
 
 echo "file of $size bytes: $(basename "$(dirname "$file")")/$(basename "$file")"
 dd if="$file" of=/dev/null bs=1M status=none
