@@ -102,9 +102,9 @@ struct owner_prop {
 
 static bool parse_owner(const char *who, struct owner_prop *o)
 {
-    char *end;
-    const struct passwd *pw = NULL;
-    const struct group *gr = NULL;
+    struct passwd pw, *found_pw = NULL;
+    struct group gr, *found_gr = NULL;
+    char buf[4096], *end;
 
     o->id = strtoull(who, &end, 10);
     if (*end == '\0' && end != who)
@@ -113,12 +113,13 @@ static bool parse_owner(const char *who, struct owner_prop *o)
         o->sid = who;
         return true;
     }
-    if (strcmp(o->kind, "user") == 0)
-        pw = getpwnam(who);
-    else if (strcmp(o->kind, "group") == 0)
-        gr = getgrnam(who);
-    o->id = pw != NULL ? pw->pw_uid : gr != NULL ? gr->gr_gid : 0;
-    return pw != NULL || gr != NULL;
+    if (strcmp(o->kind, "user") == 0 && getpwnam_r(who, &pw, buf, sizeof(buf), &found_pw) == 0 &&
+        found_pw != NULL)
+        o->id = pw.pw_uid;
+    else if (strcmp(o->kind, "group") == 0 &&
+             getgrnam_r(who, &gr, buf, sizeof(buf), &found_gr) == 0 && found_gr != NULL)
+        o->id = gr.gr_gid;
+    return found_pw != NULL || found_gr != NULL;
 }
 
 static bool parse_owner_prop(const char *name, struct owner_prop *o)
@@ -142,8 +143,8 @@ static bool parse_owner_prop(const char *name, struct owner_prop *o)
     return parse_owner(strchr(rest, '@') + 1, o);
 }
 
-static int match_owner(void *arg, const char *who, uint64_t id, uint64_t used, uint64_t quota, uint64_t objused,
-                       uint64_t objquota)
+static int match_owner(void *arg, const char *who, uint64_t id, uint64_t used, uint64_t quota,
+                       uint64_t objused, uint64_t objquota)
 {
     struct owner_prop *o = arg;
     bool same = o->sid != NULL ? strcmp(o->sid, who) == 0 : who[0] == '\0' && id == o->id;
@@ -502,7 +503,8 @@ static int op_userspace(struct service *s, struct op_context *ctx, const struct 
     int err = op_arg_string(args, "dataset", &name);
 
     err = err != 0 ? err : service_dataset_hold(s, name, &pool, &ds);
-    if (err == 0 && dsl_pool_version(pool->dsl) < POOL_VERSION_USERSPACE && strcmp(kind, "project") != 0)
+    if (err == 0 && dsl_pool_version(pool->dsl) < POOL_VERSION_USERSPACE &&
+        strcmp(kind, "project") != 0)
         err = err_raise(ZE_NOTSUP, "pool version %u has no accounting by user",
                         (unsigned)dsl_pool_version(pool->dsl));
     err = err != 0 ? err : zpl_mount(ds, 0, &z);
