@@ -74,8 +74,8 @@ static void test_sources(void **state)
     NEED_FIXTURE();
     check_number("poldv28", "atime", 0, "poldv28");
     check_number("poldv28/gz", "atime", 0, "poldv28");
-    check_number("poldv28", "copies", 1, "default");
-    check_number("poldv28/raw", "copies", 1, "default");
+    check_number("poldv28", "copies", 1, "");
+    check_number("poldv28/raw", "copies", 1, "");
 }
 
 /* The entry of one property in the list that commands get. */
