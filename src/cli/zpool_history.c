@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* zpool history, events and labelclear. */
+#include <errno.h>
 #include <getopt.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cli/zpool_cli.h"
 
@@ -222,6 +224,8 @@ int zpool_events(struct cli *cli, int argc, char **argv)
 
 /* ---- labelclear: needs no service ---- */
 
+enum { CLEAR_FAILED = 255 };
+
 int zpool_labelclear(struct cli *cli, int argc, char **argv)
 {
     AUTO_NVLIST struct nvlist *args = NULL;
@@ -242,13 +246,26 @@ int zpool_labelclear(struct cli *cli, int argc, char **argv)
         fprintf(stderr, "too many arguments\n");
         return zpool_usage_print(stderr, "labelclear");
     }
+    if (access(argv[optind], F_OK) != 0) {
+        fprintf(stderr, "failed to open %s: %s\n", argv[optind], strerror(errno));
+        return CLI_FAILED;
+    }
     err = nvlist_create(&args);
     err = err != 0 ? err : nvlist_add_string(args, "device", argv[optind]);
     err = err != 0 ? err : nvlist_add_bool(args, "force", force);
     err = err != 0 ? err : cli_call(cli, "labelclear", args, NULL, NULL);
-    if (err != 0) {
-        fprintf(stderr, "failed to clear label for %s: %s\n", argv[optind], cli_detail(cli));
+    if (err == ZE_BUSY) { /* the newline goes to the other stream, as with OpenZFS */
+        fputs(cli_detail(cli), stderr);
+        putchar('\n');
         return CLI_FAILED;
     }
+    if (err == ZE_EXISTS) {
+        fprintf(stderr, "%s\n", cli_detail(cli));
+        return CLI_FAILED;
+    }
+    if (err != 0 && err != ZE_NOSERVICE)
+        fprintf(stderr, "failed to clear label for %s\n", argv[optind]);
+    if (err != 0)
+        return err == ZE_NOSERVICE ? CLI_FAILED : CLEAR_FAILED;
     return CLI_OK;
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/zpool_cli.h"
+#include "cli/zpool_prop.h"
 
 #define DOC_URL  "https://openzfs.github.io/openzfs-docs"
 #define MAX_DIRS 128
@@ -23,9 +23,8 @@ struct import_options {
 
 /* ---- listing what could be imported ---- */
 
-static void print_unsupported(const struct nvlist *item)
+static void print_unsupported(const struct nvlist *info, FILE *out)
 {
-    const struct nvlist *info = nvlist_child(item, "load_info");
     const struct nvlist *list = info != NULL ? nvlist_child(info, "unsup_feat") : NULL;
     const struct nvpair *p = NULL;
 
@@ -34,9 +33,9 @@ static void print_unsupported(const struct nvlist *item)
 
         (void)nvpair_string(p, &text);
         if (text[0] != '\0')
-            printf("\t%s (%s)\n", nvpair_name(p), text);
+            fprintf(out, "\t%s (%s)\n", nvpair_name(p), text);
         else
-            printf("\t%s\n", nvpair_name(p));
+            fprintf(out, "\t%s\n", nvpair_name(p));
     }
 }
 
@@ -64,7 +63,7 @@ static void print_candidate(const struct nvlist *item, const struct import_optio
     if (why.status != NULL) {
         printf("%sstatus: %s\n", pad, why.status);
         if (has_unsupported(item))
-            print_unsupported(item);
+            print_unsupported(nvlist_child(item, "load_info"), stdout);
     }
     if (zpool_stat(root, VDEV_STAT_STATE) == VDEV_STATE_CANT_OPEN)
         printf("%saction: %s\n", pad,
@@ -118,11 +117,76 @@ static int common_args(const struct import_options *o, struct nvlist **out)
     return err;
 }
 
+/* ---- why it cannot be imported ---- */
+
+static void print_missing(const struct nvlist *info)
+{
+    const struct nvlist *missing = info != NULL ? nvlist_child(info, "missing_vdevs") : NULL;
+    size_t n;
+    struct nvlist *const *child = zpool_children(missing, "children", &n);
+    char name[4096];
+
+    fprintf(stderr,
+            "The devices below are missing or corrupted, use '-m' to import the pool anyway:\n");
+    for (size_t i = 0; i < n; i++) {
+        (void)nvlist_remove(child[i], "not_present"); /* it is about the name the user knows */
+        zpool_vdev_name(child[i], 0, name, sizeof(name));
+        fprintf(stderr, "\t    %s [log]\n", name);
+    }
+    fputc('\n', stderr);
+}
+
+static void print_features(const struct nvlist *info)
+{
+    fprintf(stderr, "This pool uses the following feature(s) not supported by this system:\n");
+    print_unsupported(info, stderr);
+    if (info != NULL && nvlist_exists(info, "can_rdonly"))
+        fprintf(stderr, "All unsupported features are only required for writing to the pool.\n"
+                        "The pool can be imported using '-o readonly=on'.\n");
+    fputc('\n', stderr);
+}
+
+/* OpenZFS's sentence for the kind of error; ours, which says where, follows in parentheses. */
+static int cannot_import(struct cli *cli, const char *name, int err, const struct nvlist *info)
+{
+    const char *why = NULL, *advice = "";
+
+    if (err == ZE_MISSINGLOG)
+        print_missing(info);
+    if (err == ZE_FEATURE)
+        print_features(info);
+    switch (err) {
+    case ZE_MISSINGLOG:
+    case ZE_GUIDSUM:
+    case ZE_NXIO:
+        why = "one or more devices is currently unavailable";
+        break;
+    case ZE_FEATURE:
+    case ZE_VERSION:
+        why = "unsupported version or feature";
+        break;
+    case ZE_NOUB:
+    case ZE_CORRUPT:
+    case ZE_IO:
+    case ZE_CKSUM:
+    case ZE_BADVDEV:
+    case ZE_BADOBJSET:
+        why = "I/O error";
+        advice = "\n\tDestroy and re-create the pool from\n\ta backup source.";
+        break;
+    default:
+        return zpool_cannot(cli, "import", name, err);
+    }
+    fprintf(stderr, "cannot import '%s': %s%s\n", name, why, advice);
+    if (err != ZE_MISSINGLOG && err != ZE_FEATURE && cli_detail(cli)[0] != '\0')
+        fprintf(stderr, "\t(%s)\n", cli_detail(cli));
+    return CLI_FAILED;
+}
+
 static int import_one(struct cli *cli, const struct import_options *o, const char *name,
                       const char *newname)
 {
     AUTO_NVLIST struct nvlist *args = NULL, *result = NULL;
-    const struct nvlist *info;
     struct zuse_callbacks cb = {.progress = cli_progress, .arg = cli, .fd = -1};
     int err = common_args(o, &args);
 
@@ -132,18 +196,11 @@ static int import_one(struct cli *cli, const struct import_options *o, const cha
     err = err != 0 ? err : cli_call(cli, "pool_import", args, &result, &cb);
     cli_progress_end();
     if (err != 0) {
-        info = result != NULL ? nvlist_child(result, "load_info") : NULL;
-        (void)zpool_cannot(cli, "import", newname != NULL && err == ZE_POOLEXISTS ? newname : name,
-                           err);
-        if (err == ZE_FEATURE && info != NULL) {
-            AUTO_NVLIST struct nvlist *wrap = NULL;
+        bool renamed =
+            newname != NULL && (err == ZE_POOLEXISTS || err == ZE_INVAL || err == ZE_BADNAME);
 
-            if (nvlist_create(&wrap) == 0 && nvlist_add_nvlist(wrap, "load_info", info) == 0) {
-                fflush(stdout);
-                print_unsupported(wrap);
-            }
-        }
-        return CLI_FAILED;
+        return cannot_import(cli, renamed ? newname : name, err,
+                             result != NULL ? nvlist_child(result, "load_info") : NULL);
     }
     if (!o->readonly_given && !o->dry_run)
         fprintf(stderr, "note: '%s' was imported read-only: writing is not supported yet\n",
@@ -202,6 +259,10 @@ static int add_property(struct import_options *o, char *text)
         return 0;
     }
     *eq = '\0';
+    if (zpool_prop_canonical(text, false) == NULL) {
+        fprintf(stderr, "property '%s' is not a valid pool or vdev property\n", text);
+        return CLI_FAILED;
+    }
     if (strcmp(text, "readonly") == 0)
         o->readonly_given = true;
     return nvlist_add_string(o->props, text, eq + 1) != 0 ? CLI_FAILED : 0;

@@ -9,7 +9,8 @@
 #include "cli/zpool_cli.h"
 
 struct iostat_options {
-    bool scripted, literal, verbose, latency, queues, hist_latency, hist_size, skip_first, header_once;
+    bool scripted, literal, verbose, latency, queues, hist_latency, hist_size, skip_first,
+        header_once;
     unsigned name_flags;
     char date;
 };
@@ -19,8 +20,8 @@ enum source { FROM_CAPACITY, FROM_STAT, FROM_LATENCY, FROM_QUEUE };
 struct column {
     const char *group, *label; /* group of the first column of a group; NULL continues it */
     enum source source;
-    int index;           /* vdev_stat, latency histogram */
-    const char *queue;   /* key in vdev_stats_ex */
+    int index;         /* vdev_stat, latency histogram */
+    const char *queue; /* key in vdev_stats_ex */
     bool bytes;
 };
 
@@ -97,18 +98,29 @@ static void print_dashes(const struct table *t, const char *name, size_t len)
     putchar('\n');
 }
 
+/* The label of a group of columns that are `total` wide. */
+static void print_group(const char *label, size_t total, bool several)
+{
+    size_t len = strlen(label), left;
+
+    if (several)
+        left = (total > len ? (total - len + 1) / 2 : 0) + 1;
+    else
+        left = total > len ? total - len : 0;
+    left = max_of(left, (size_t)2);
+    printf("%*s%s%*s", (int)left, "", label, total > left + len ? (int)(total - left - len) : 0,
+           "");
+}
+
 static void print_header(const struct table *t)
 {
     printf("%-*s", (int)t->name_width, "");
     for (size_t c = 0; c < t->n;) {
-        size_t span = 1, total, len = strlen(t->col[c].group), left;
+        size_t span = 1;
 
         while (c + span < t->n && t->col[c + span].group == NULL)
             span++;
-        total = span * (width_of(t, &t->col[c]) + 2);
-        left = total > len + 2 ? (total - len - 2) / 2 + 2 : 2;
-        printf("%*s%s%*s", (int)left, "", t->col[c].group,
-               total > left + len ? (int)(total - left - len) : 0, "");
+        print_group(t->col[c].group, span * (width_of(t, &t->col[c]) + 2), span > 1);
         c += span;
     }
     printf("\n%-*s", (int)t->name_width, t->title);
@@ -151,8 +163,8 @@ static bool is_capacity_shown(const struct nvlist *vd, size_t depth)
     return depth <= 2 && zpool_stat(vd, VDEV_STAT_SPACE) != 0;
 }
 
-static void cell(const struct table *t, const struct column *c, const struct nvlist *vd, const struct nvlist *old,
-                 double seconds, size_t depth, char *buf, size_t len)
+static void cell(const struct table *t, const struct column *c, const struct nvlist *vd,
+                 const struct nvlist *old, double seconds, size_t depth, char *buf, size_t len)
 {
     uint64_t v = 0;
     bool literal = t->o->literal;
@@ -168,7 +180,8 @@ static void cell(const struct table *t, const struct column *c, const struct nvl
         v = c->index == 0 ? v : zpool_stat(vd, VDEV_STAT_SPACE) - v;
         break;
     case FROM_STAT:
-        v = zpool_stat(vd, (enum vdev_stat)c->index) - (old != NULL ? zpool_stat(old, (enum vdev_stat)c->index) : 0);
+        v = zpool_stat(vd, (enum vdev_stat)c->index) -
+            (old != NULL ? zpool_stat(old, (enum vdev_stat)c->index) : 0);
         v = (uint64_t)((double)v / seconds);
         break;
     case FROM_LATENCY:
@@ -208,8 +221,8 @@ static const struct nvlist *twin(const struct nvlist *root, const struct nvlist 
     return NULL;
 }
 
-static void print_row(const struct table *t, const char *name, const struct nvlist *vd, const struct nvlist *old,
-                      double seconds, size_t depth)
+static void print_row(const struct table *t, const char *name, const struct nvlist *vd,
+                      const struct nvlist *old, double seconds, size_t depth)
 {
     char text[64];
 
@@ -227,8 +240,9 @@ static void print_row(const struct table *t, const char *name, const struct nvli
     putchar('\n');
 }
 
-static void print_tree(const struct table *t, const struct nvlist *vd, const struct nvlist *old_root,
-                       double seconds, size_t depth, const char *class)
+static void print_tree(const struct table *t, const struct nvlist *vd,
+                       const struct nvlist *old_root, double seconds, size_t depth,
+                       const char *class)
 {
     size_t n;
     struct nvlist *const *child = zpool_children(vd, "children", &n);
@@ -256,9 +270,20 @@ static bool has_class(const struct nvlist *root, const char *class)
     return false;
 }
 
-static void print_classes(const struct table *t, const struct nvlist *root, const struct nvlist *old, double seconds)
+/* Scripts get an empty line. */
+static void print_class_line(const struct table *t, const char *title)
 {
-    static const char *const classes[][2] = {{"dedup", "dedup"}, {"special", "special"}, {"log", "logs"}};
+    if (t->o->scripted)
+        putchar('\n');
+    else
+        print_dashes(t, title, strlen(title));
+}
+
+static void print_classes(const struct table *t, const struct nvlist *root,
+                          const struct nvlist *old, double seconds)
+{
+    static const char *const classes[][2] = {
+        {"dedup", "dedup"}, {"special", "special"}, {"log", "logs"}};
     size_t n;
     struct nvlist *const *cache = zpool_children(root, "l2cache", &n);
     char name[4096];
@@ -266,12 +291,11 @@ static void print_classes(const struct table *t, const struct nvlist *root, cons
     for (size_t i = 0; i < array_len(classes); i++) {
         if (!has_class(root, classes[i][0]))
             continue;
-        if (!t->o->scripted)
-            print_dashes(t, classes[i][1], strlen(classes[i][1]));
+        print_class_line(t, classes[i][1]);
         print_tree(t, root, old, seconds, 2, classes[i][0]);
     }
-    if (n > 0 && !t->o->scripted)
-        print_dashes(t, "cache", 5);
+    if (n > 0)
+        print_class_line(t, "cache");
     for (size_t i = 0; i < n; i++) {
         zpool_vdev_name(cache[i], t->o->name_flags, name, sizeof(name));
         print_row(t, name, cache[i], NULL, seconds, 2);
@@ -288,33 +312,91 @@ static uint64_t bucket(const struct nvlist *ex, const char *key, size_t i)
     return ex != NULL && nvlist_lookup_u64_array(ex, key, &v, &n) == 0 && i < n ? v[i] : 0;
 }
 
-static void print_histogram(const struct iostat_options *o, const char *name, const struct nvlist *vd)
-{
-    const struct nvlist *ex = extended(vd);
-    size_t rows = o->hist_latency ? VDEV_LATENCY_BUCKETS : VDEV_SIZE_BUCKETS, first = o->hist_latency ? 0 : 9;
-    char text[32], key[64];
+enum { HIST_NAME = 10 };
 
-    printf("\n%-12s", name);
+static size_t hist_width(const struct iostat_options *o)
+{
+    return !o->literal ? 5 : o->hist_latency ? 10 : 6;
+}
+
+static void print_histogram_header(const struct iostat_options *o, const char *name, size_t columns)
+{
+    static const char *const groups[] = {"total_wait", "disk_wait", "syncq_wait", "asyncq_wait"};
+    static const char *const singles[] = {"scrub", "trim", "rebuild"};
+    size_t width = hist_width(o);
+
+    printf("\n%-*s", HIST_NAME, name);
     if (o->hist_latency) {
-        for (int h = 0; h < VDEV_LATS; h++)
-            printf(" %12s", vdev_latency_name((enum vdev_latency_histogram)h));
+        for (size_t i = 0; i < array_len(groups); i++)
+            print_group(groups[i], 2 * (width + 2), true);
     } else {
         for (int c = 0; c < VDEV_SIZE_CLASSES; c++)
-            printf(" %12s %6s", vdev_size_class_name((enum vdev_size_class)c), "agg");
+            print_group(vdev_size_class_name((enum vdev_size_class)c), 2 * (width + 2), true);
+    }
+    printf("\n%-*s", HIST_NAME, o->hist_latency ? "latency" : "req_size");
+    for (size_t i = 0; i < columns; i++) {
+        const char *label = !o->hist_latency ? (i % 2 == 0 ? "ind" : "agg")
+                            : i < 8          ? (i % 2 == 0 ? "read" : "write")
+                                             : singles[i - 8];
+
+        printf("  %*s", (int)width, label);
     }
     putchar('\n');
+}
+
+static void print_histogram_dashes(const struct iostat_options *o, size_t columns)
+{
+    for (int i = 0; i < HIST_NAME; i++)
+        putchar('-');
+    for (size_t c = 0; c < columns; c++) {
+        printf("  ");
+        for (size_t i = 0; i < hist_width(o); i++)
+            putchar('-');
+    }
+    putchar('\n');
+}
+
+static uint64_t hist_cell(const struct iostat_options *o, const struct nvlist *ex, size_t column,
+                          size_t row)
+{
+    char key[64];
+
+    if (o->hist_latency)
+        return bucket(ex, vdev_latency_name((enum vdev_latency_histogram)column), row);
+    snprintf(key, sizeof(key), "%s_%s", vdev_size_class_name((enum vdev_size_class)(column / 2)),
+             column % 2 == 0 ? "ind" : "agg");
+    return bucket(ex, key, row);
+}
+
+static void print_histogram(const struct iostat_options *o, const char *name,
+                            const struct nvlist *vd)
+{
+    const struct nvlist *ex = extended(vd);
+    size_t rows = o->hist_latency ? VDEV_LATENCY_BUCKETS : VDEV_SIZE_BUCKETS,
+           first = o->hist_latency ? 0 : 9;
+    size_t columns = o->hist_latency ? VDEV_LATS : 2 * VDEV_SIZE_CLASSES;
+    char text[32];
+
+    if (!o->scripted) {
+        print_histogram_header(o, name, columns);
+        print_histogram_dashes(o, columns);
+    }
     for (size_t i = first; i < rows; i++) {
-        printf("%-12s", o->hist_latency ? cli_nicetime((2ull << i) - 1, text) : cli_nicenum(1ull << i, text));
-        for (int h = 0; o->hist_latency && h < VDEV_LATS; h++)
-            printf(" %12s", cli_nicenum(bucket(ex, vdev_latency_name((enum vdev_latency_histogram)h), i), text));
-        for (int c = 0; !o->hist_latency && c < VDEV_SIZE_CLASSES; c++) {
-            snprintf(key, sizeof(key), "%s_ind", vdev_size_class_name((enum vdev_size_class)c));
-            printf(" %12s", cli_nicenum(bucket(ex, key, i), text));
-            snprintf(key, sizeof(key), "%s_agg", vdev_size_class_name((enum vdev_size_class)c));
-            printf(" %6s", cli_nicenum(bucket(ex, key, i), text));
+        printf(o->scripted ? "%s" : "%-10s", o->hist_latency ? cli_nicetime((2ull << i) - 1, text)
+                                                             : cli_nicenum(1ull << i, text));
+        for (size_t c = 0; c < columns; c++) {
+            uint64_t v = hist_cell(o, ex, c, i);
+
+            if (o->literal)
+                snprintf(text, sizeof(text), "%llu", (unsigned long long)v);
+            else
+                cli_nicenum(v, text);
+            printf(o->scripted ? "\t%*s" : "  %*s", o->scripted ? 0 : (int)hist_width(o), text);
         }
         putchar('\n');
     }
+    if (!o->scripted)
+        print_histogram_dashes(o, columns);
 }
 
 /* ---- reports ---- */
@@ -335,8 +417,8 @@ static const struct nvlist *item_by_guid(const struct cli_items *items, uint64_t
     return NULL;
 }
 
-static void report(const struct iostat_options *o, const struct cli_items *now, const struct cli_items *before,
-                   double seconds, bool header)
+static void report(const struct iostat_options *o, const struct cli_items *now,
+                   const struct cli_items *before, double seconds, bool header)
 {
     struct table t = {.name_width = 10, .o = o, .title = "pool"};
 
@@ -428,7 +510,8 @@ static int parse(int argc, char **argv, struct iostat_options *o)
             return CLI_USAGE;
         }
     }
-    if ((o->hist_latency || o->hist_size) && (o->latency || o->queues || (o->hist_latency && o->hist_size))) {
+    if ((o->hist_latency || o->hist_size) &&
+        (o->latency || o->queues || (o->hist_latency && o->hist_size))) {
         fprintf(stderr, "-r/-w are mutually exclusive with -l and -q, and with each other\n");
         return CLI_USAGE;
     }
@@ -441,6 +524,30 @@ static bool is_number(const char *s, double *v)
 
     *v = strtod(s, &end);
     return end != s && *end == '\0' && *v > 0;
+}
+
+/* Pools only, or a message: vdevs of a pool cannot be named yet. */
+static bool names_are_pools(struct cli *cli, int n, char **names, int *status)
+{
+    bool first = zpool_exists(cli, names[0]);
+
+    *status = CLI_FAILED;
+    if (cli->z == NULL)
+        return false;
+    for (int i = 0; i < n; i++) {
+        if (zpool_exists(cli, names[i]))
+            continue;
+        if (!first) {
+            fprintf(stderr, "Unable to parse pools/vdevs list.\n\n");
+            return false;
+        }
+        fprintf(stderr, "Expected either a list of pools, or list of vdevs in \"%s\", but got:\n",
+                names[0]);
+        fprintf(stderr, "\t%s (unknown)\n\n", names[i]);
+        *status = zpool_usage_print(stderr, "iostat");
+        return false;
+    }
+    return true;
 }
 
 int zpool_iostat(struct cli *cli, int argc, char **argv)
@@ -464,6 +571,8 @@ int zpool_iostat(struct cli *cli, int argc, char **argv)
             argc--;
         }
     }
+    if (argc > 0 && !names_are_pools(cli, argc, argv, &status))
+        return status;
     for (;;) {
         status = zpool_fetch(cli, argc, argv, &now);
         if (now.n == 0) {
@@ -473,10 +582,11 @@ int zpool_iostat(struct cli *cli, int argc, char **argv)
             return CLI_FAILED;
         }
         if (before.item == NULL && root_of(now.item[0]) != NULL)
-            uptime = max_of(1.0, (double)zpool_stat(root_of(now.item[0]), VDEV_STAT_TIMESTAMP_NS) / 1e9);
+            uptime =
+                max_of(1.0, (double)zpool_stat(root_of(now.item[0]), VDEV_STAT_TIMESTAMP_NS) / 1e9);
         if (!(o.skip_first && before.item == NULL && interval > 0)) {
-            report(&o, &now, before.item != NULL ? &before : NULL, before.item != NULL ? interval : uptime,
-                   !o.header_once || done == 0);
+            report(&o, &now, before.item != NULL ? &before : NULL,
+                   before.item != NULL ? interval : uptime, !o.header_once || done == 0);
             done++;
         }
         cli_items_free(&before);

@@ -354,8 +354,9 @@ static int print_list(const struct cli_items *items, const struct list_options *
 static void json_vdevs(json_t *into, const struct nvlist *vd, const struct list_options *o,
                        const char *class);
 
+/* listed: among the pool's spares, where it is AVAIL or INUSE. */
 static json_t *json_vdev(const struct nvlist *vd, const struct list_options *o, const char *class,
-                         bool top)
+                         bool top, bool listed)
 {
     char name[4096], text[4096];
     json_t *j, *props = json_object(), *below = json_object();
@@ -366,8 +367,7 @@ static json_t *json_vdev(const struct nvlist *vd, const struct list_options *o, 
         if (strcmp(o->column[i], "name") == 0 || strcmp(o->column[i], "altroot") == 0)
             continue;
         vdev_cell(vd, o->column[i], o->literal, top, text, sizeof(text));
-        if (strcmp(class, "spare") == 0 && !zpool_vdev_is_type(vd, "dspare") &&
-            strcmp(o->column[i], "health") == 0)
+        if (listed && strcmp(o->column[i], "health") == 0)
             snprintf(text, sizeof(text), "%s", spare_state(vd));
         json_object_set_new(props, o->column[i], zpool_prop_json(text, "", o->json.as_int));
     }
@@ -391,7 +391,7 @@ static void json_vdevs(json_t *into, const struct nvlist *vd, const struct list_
         json_object_set_new(into, name,
                             json_vdev(child[i], o,
                                       zpool_vdev_is_type(child[i], "dspare") ? "spare" : class,
-                                      false));
+                                      false, false));
     }
 }
 
@@ -401,7 +401,7 @@ static void json_class(json_t *into, const struct nvlist *root, const char *from
     size_t n;
     struct nvlist *const *child = zpool_children(root, from, &n);
     json_t *list = title != NULL ? json_object() : json_incref(into);
-    bool aux = strcmp(from, "children") != 0;
+    bool aux = strcmp(from, "children") != 0, spares = strcmp(from, "spares") == 0;
     char name[4096];
 
     for (size_t i = 0; i < n; i++) {
@@ -409,10 +409,10 @@ static void json_class(json_t *into, const struct nvlist *root, const char *from
                      zpool_vdev_is_type(child[i], "hole")))
             continue;
         zpool_vdev_name(child[i], o->name_flags, name, sizeof(name));
-        json_object_set_new(
-            list, name,
-            json_vdev(child[i], o, class,
-                      strcmp(class, "spare") != 0 && !zpool_vdev_is_type(child[i], "indirect")));
+        json_object_set_new(list, name,
+                            json_vdev(child[i], o, class,
+                                      !spares && !zpool_vdev_is_type(child[i], "indirect"),
+                                      spares));
     }
     if (title != NULL && json_object_size(list) > 0)
         json_object_set(into, title, list);

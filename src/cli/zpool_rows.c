@@ -29,7 +29,8 @@ static const char *aux_text(uint64_t aux, const struct nvlist *vd)
     case VDEV_AUX_SPARED:
         return "currently in use";
     case VDEV_AUX_ERR_EXCEEDED:
-        return zpool_stat(vd, VDEV_STAT_SLOW_IOS) != 0 && zpool_stat(vd, VDEV_STAT_READ_ERRORS) == 0 &&
+        return zpool_stat(vd, VDEV_STAT_SLOW_IOS) != 0 &&
+                       zpool_stat(vd, VDEV_STAT_READ_ERRORS) == 0 &&
                        zpool_stat(vd, VDEV_STAT_CHECKSUM_ERRORS) == 0
                    ? "too many slow I/Os"
                    : "too many errors";
@@ -63,18 +64,21 @@ static void print_when(const char *verb, uint64_t seconds)
     printf("%s %s)", verb, text);
 }
 
-/* Distributed spares cannot be trimmed; of a device that is not opened on purpose it is not known. */
+/* Distributed spares cannot be trimmed; of a device that is not opened on purpose it is not known.
+ */
 static bool cannot_trim(const struct nvlist *vd)
 {
     uint64_t state = zpool_stat(vd, VDEV_STAT_STATE);
 
-    return zpool_vdev_is_type(vd, "dspare") || state == VDEV_STATE_OFFLINE || state == VDEV_STATE_FAULTED;
+    return zpool_vdev_is_type(vd, "dspare") || state == VDEV_STATE_OFFLINE ||
+           state == VDEV_STATE_FAULTED;
 }
 
 /* Initialize and TRIM state of a leaf: short when running, in full with -i or -t. */
 static void print_action(const struct nvlist *vd, bool full, bool trim)
 {
-    static const char *const verb[] = {"", "started at", "", "suspended, started at", "completed at"};
+    static const char *const verb[] = {"", "started at", "", "suspended, started at",
+                                       "completed at"};
     uint64_t state = zpool_stat(vd, trim ? VDEV_STAT_TRIM_STATE : VDEV_STAT_INITIALIZE_STATE);
     uint64_t done = zpool_stat(vd, trim ? VDEV_STAT_TRIM_BYTES : VDEV_STAT_INITIALIZE_BYTES);
     uint64_t when = zpool_stat(vd, trim ? VDEV_STAT_TRIM_TIME : VDEV_STAT_INITIALIZE_TIME);
@@ -86,7 +90,8 @@ static void print_action(const struct nvlist *vd, bool full, bool trim)
         return;
     }
     if (state == 1 || state == 3 || state == 4) {
-        printf("  (%llu%% %s, ", state == 4 ? 100ull : (unsigned long long)(done * 100 / (total + 1)),
+        printf("  (%llu%% %s, ",
+               state == 4 ? 100ull : (unsigned long long)(done * 100 / (total + 1)),
                trim ? "trimmed" : "initialized");
         print_when(verb[state], when);
     } else if (trim && cannot_trim(vd)) {
@@ -106,9 +111,12 @@ static void print_remarks(const struct rows *r, const struct nvlist *vd, bool le
         printf("  currently in use");
     else if (aux != VDEV_AUX_NONE)
         printf("  %s", aux_text(aux, vd));
-    else if (leaf && zpool_stat(vd, VDEV_STAT_CONFIGURED_ASHIFT) < zpool_stat(vd, VDEV_STAT_PHYSICAL_ASHIFT) &&
+    else if (leaf &&
+             zpool_stat(vd, VDEV_STAT_CONFIGURED_ASHIFT) <
+                 zpool_stat(vd, VDEV_STAT_PHYSICAL_ASHIFT) &&
              zpool_stat(vd, VDEV_STAT_CONFIGURED_ASHIFT) != 0)
-        printf("  block size: %dB configured, %dB native", 1 << zpool_stat(vd, VDEV_STAT_CONFIGURED_ASHIFT),
+        printf("  block size: %dB configured, %dB native",
+               1 << zpool_stat(vd, VDEV_STAT_CONFIGURED_ASHIFT),
                1 << zpool_stat(vd, VDEV_STAT_PHYSICAL_ASHIFT));
     if (nvlist_u64(vd, "removing", 0) != 0)
         printf("  (removing)");
@@ -133,8 +141,10 @@ static void print_name(const struct rows *r, size_t depth, const char *name)
 
 static bool has_trouble(const struct nvlist *vd)
 {
-    return zpool_stat(vd, VDEV_STAT_STATE) != VDEV_STATE_HEALTHY || zpool_stat(vd, VDEV_STAT_READ_ERRORS) != 0 ||
-           zpool_stat(vd, VDEV_STAT_WRITE_ERRORS) != 0 || zpool_stat(vd, VDEV_STAT_CHECKSUM_ERRORS) != 0 ||
+    return zpool_stat(vd, VDEV_STAT_STATE) != VDEV_STATE_HEALTHY ||
+           zpool_stat(vd, VDEV_STAT_READ_ERRORS) != 0 ||
+           zpool_stat(vd, VDEV_STAT_WRITE_ERRORS) != 0 ||
+           zpool_stat(vd, VDEV_STAT_CHECKSUM_ERRORS) != 0 ||
            zpool_stat(vd, VDEV_STAT_SLOW_IOS) != 0;
 }
 
@@ -161,19 +171,21 @@ static void print_counters(const struct rows *r, const struct nvlist *vd, bool l
         printf(" %5s", leaf ? cli_nicenum(zpool_stat(vd, VDEV_STAT_SLOW_IOS), num) : "-");
 }
 
-static void print_vdev(const struct rows *r, const struct nvlist *vd, const char *name, size_t depth)
+static void print_vdev(const struct rows *r, const struct nvlist *vd, const char *name,
+                       size_t depth)
 {
     size_t n;
     struct nvlist *const *child = zpool_children(vd, "children", &n);
     bool leaf = n == 0 && depth > 0;
     char text[4096];
 
-    if (r->o->errors_only && !subtree_has_trouble(vd))
+    if (r->o->errors_only && depth > 0 && !subtree_has_trouble(vd))
         return;
     print_name(r, depth, name);
     printf("  ");
     if (r->o->import) {
-        const char *state = zpool_state_text(zpool_stat(vd, VDEV_STAT_STATE), zpool_stat(vd, VDEV_STAT_AUX));
+        const char *state =
+            zpool_state_text(zpool_stat(vd, VDEV_STAT_STATE), zpool_stat(vd, VDEV_STAT_AUX));
         bool remarks = zpool_stat(vd, VDEV_STAT_AUX) != 0 || nvlist_u64(vd, "not_present", 0) != 0;
 
         printf("%s", state);
@@ -182,21 +194,24 @@ static void print_vdev(const struct rows *r, const struct nvlist *vd, const char
                 putchar(' ');
         }
     } else {
-        printf("%-8s", zpool_state_text(zpool_stat(vd, VDEV_STAT_STATE), zpool_stat(vd, VDEV_STAT_AUX)));
+        printf("%-8s",
+               zpool_state_text(zpool_stat(vd, VDEV_STAT_STATE), zpool_stat(vd, VDEV_STAT_AUX)));
         print_counters(r, vd, leaf);
     }
     print_remarks(r, vd, leaf, false);
     putchar('\n');
     for (size_t i = 0; i < n; i++) {
-        if (depth == 0 && (zpool_vdev_class(child[i])[0] != '\0' || zpool_vdev_is_type(child[i], "hole") ||
-                           zpool_vdev_is_type(child[i], "indirect")))
+        if (depth == 0 &&
+            (zpool_vdev_class(child[i])[0] != '\0' || zpool_vdev_is_type(child[i], "hole") ||
+             zpool_vdev_is_type(child[i], "indirect")))
             continue;
         zpool_vdev_name(child[i], r->o->name_flags, text, sizeof(text));
         print_vdev(r, child[i], text, depth + 2);
     }
 }
 
-static void print_class(const struct rows *r, const struct nvlist *root, const char *class, const char *title)
+static void print_class(const struct rows *r, const struct nvlist *root, const char *class,
+                        const char *title)
 {
     size_t n;
     struct nvlist *const *child = zpool_children(root, "children", &n);
@@ -223,16 +238,19 @@ static void print_spares(const struct rows *r, const struct nvlist *root)
     if (n > 0)
         printf("\tspares\n");
     for (size_t i = 0; i < n; i++) {
-        uint64_t state = zpool_stat(spare[i], VDEV_STAT_STATE), aux = zpool_stat(spare[i], VDEV_STAT_AUX);
+        uint64_t state = zpool_stat(spare[i], VDEV_STAT_STATE),
+                 aux = zpool_stat(spare[i], VDEV_STAT_AUX);
         bool used = nvlist_u64(spare[i], "spare_in_use", 0) != 0 || aux == VDEV_AUX_SPARED;
 
         zpool_vdev_name(spare[i], r->o->name_flags, text, sizeof(text));
-        print_name(r, 2, text);
         if (r->o->import) {
-            putchar('\n');
+            printf("\t  %s\n", text);
             continue;
         }
-        printf("  %-8s", used ? "INUSE" : state == VDEV_STATE_HEALTHY ? "AVAIL" : zpool_state_text(state, aux));
+        print_name(r, 2, text);
+        printf("  %-8s", used                          ? "INUSE"
+                         : state == VDEV_STATE_HEALTHY ? "AVAIL"
+                                                       : zpool_state_text(state, aux));
         print_remarks(r, spare[i], true, true);
         putchar('\n');
     }
@@ -260,12 +278,15 @@ static bool is_resilvering(const struct nvlist *root)
     const uint64_t *scan;
     size_t n;
 
-    return nvlist_lookup_u64_array(root, "scan_stats", &scan, &n) == 0 && n >= 2 && scan[0] == 2 && scan[1] == 1;
+    return nvlist_lookup_u64_array(root, "scan_stats", &scan, &n) == 0 && n >= 2 && scan[0] == 2 &&
+           scan[1] == 1;
 }
 
-void zpool_rows_print(const struct nvlist *root, const char *pool, const struct zpool_rows_options *o)
+void zpool_rows_print(const struct nvlist *root, const char *pool,
+                      const struct zpool_rows_options *o)
 {
-    struct rows r = {o, zpool_name_width(root, o->name_flags, 0, strlen(pool)), is_resilvering(root)};
+    struct rows r = {o, zpool_name_width(root, o->name_flags, 0, strlen(pool)),
+                     is_resilvering(root)};
 
     if (!o->import) {
         printf("\t%-*s  %-8s %5s %5s %5s", (int)r.width, "NAME", "STATE", "READ", "WRITE", "CKSUM");

@@ -6,6 +6,7 @@
  */
 #include <ctype.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/err.h"
 #include "base/log.h"
@@ -223,9 +224,17 @@ static int check_owner(struct pool *pool, const struct pool_import_args *args)
     uint64_t hostid = nvlist_u64(pool->config, "hostid", 0);
     if (state != POOL_STATE_ACTIVE || hostid == 0 || hostid == pool->env->hostid)
         return 0;
-    return err_raise(ZE_HOSTID, "pool '%s' was last accessed by %s (hostid=%llx)", pool->disk_name,
-                     nvlist_string(pool->config, "hostname", "another system"),
-                     (unsigned long long)hostid);
+    time_t last = (time_t)pool->ub.timestamp;
+    char when[64] = "?";
+    struct tm tm;
+    if (localtime_r(&last, &tm) != NULL)
+        strftime(when, sizeof(when), "%a %b %e %H:%M:%S %Y", &tm);
+    return err_raise(ZE_HOSTID,
+                     "pool was previously in use from another system.\n"
+                     "Last accessed by %s (hostid=%llx) at %s\n"
+                     "The pool can be imported, use 'zpool import -f' to import the pool.",
+                     nvlist_string(pool->config, "hostname", "<unknown>"),
+                     (unsigned long long)hostid, when);
 }
 
 static int check_state(const struct nvlist *config, const struct pool_import_args *args)

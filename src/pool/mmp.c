@@ -72,7 +72,9 @@ int mmp_activity_check(struct pool *pool, const struct pool_import_args *args,
         if ((err = mmp_report(pool, MMP_NO_HOSTID, ub)) != 0)
             return err;
         return err_raise(ZE_ACTIVEPOOL,
-                         "the pool has the multihost property on and this system has no hostid");
+                         "pool has the multihost property on and the\n"
+                         "system's hostid is not set. Set a unique system hostid with "
+                         "the zgenhostid(8) command.");
     }
     uint32_t jitter;
     env_random_bytes(env, &jitter, sizeof(jitter));
@@ -86,7 +88,9 @@ int mmp_activity_check(struct pool *pool, const struct pool_import_args *args,
         if (!mmp_same(&now.latest, ub)) {
             if ((err = mmp_report(pool, MMP_ACTIVE, &now.latest)) != 0)
                 return err;
-            return err_raise(ZE_ACTIVEPOOL, "the pool is in use by host %s (hostid %llx)",
+            return err_raise(ZE_ACTIVEPOOL,
+                             "pool is imported on host '%s' (hostid=%llx).\n"
+                             "Export the pool on the other system, then run 'zpool import'.",
                              nvlist_string(pool->label, "hostname", "?"),
                              (unsigned long long)nvlist_u64(pool->label, "hostid", 0));
         }

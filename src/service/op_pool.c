@@ -53,6 +53,15 @@ static bool is_imported(struct service *s, uint64_t guid)
     return false;
 }
 
+/* Not exported, and by another host. */
+static bool is_foreign(struct service *s, const struct nvlist *config)
+{
+    uint64_t hostid = nvlist_u64(config, "hostid", 0);
+
+    return nvlist_u64(config, "state", POOL_STATE_EXPORTED) == POOL_STATE_ACTIVE && hostid != 0 &&
+           hostid != s->env->hostid;
+}
+
 static int op_pool_scan(struct service *s, struct op_context *ctx, const struct nvlist *args,
                         struct nvlist *result)
 {
@@ -68,6 +77,8 @@ static int op_pool_scan(struct service *s, struct op_context *ctx, const struct 
         if (is_destroyed != destroyed || is_imported(s, nvlist_u64(c->config[i], "pool_guid", 0)))
             continue;
         err = pool_try_import(s->env, c->config[i], &tried);
+        if (err == 0 && is_foreign(s, c->config[i]))
+            err = nvlist_add_u64(tried, "hostid_mismatch", 1);
         err = err != 0 ? err : op_item(ctx, tried);
     }
     if (err == 0)
@@ -116,8 +127,8 @@ static int check_name_free(struct service *s, const char *name, uint64_t guid)
     for (struct svc_pool *p = s->pools; p != NULL; p = p->next) {
         if (strcmp(p->pool->name, name) == 0)
             return err_raise(ZE_POOLEXISTS, "a pool with that name already exists");
-        if (p->pool->guid == guid)
-            return err_raise(ZE_POOLEXISTS, "pool is already imported as '%s'", p->pool->name);
+        if (p->pool->guid == guid) /* as if there were no such devices, as with OpenZFS */
+            return err_raise(ZE_NOPOOL, "pool is already imported as '%s'", p->pool->name);
     }
     return 0;
 }
@@ -590,29 +601,33 @@ static int op_version(struct service *s, struct op_context *ctx, const struct nv
 /* ---- labelclear ---- */
 
 /* A device whose labels say it is part of a pool that may be active is only cleared by force. */
+static int check_label(struct service *s, const char *path, const struct nvlist *config, bool force)
+{
+    const char *name = nvlist_string(config, "name", "?");
+    uint64_t state = nvlist_u64(config, "state", POOL_STATE_ACTIVE);
+
+    if (is_imported(s, nvlist_u64(config, "pool_guid", 0)))
+        return err_raise(ZE_BUSY, "%s is a member (ACTIVE) of pool \"%s\"", path, name);
+    if (force || state == POOL_STATE_DESTROYED)
+        return 0;
+    return err_raise(ZE_EXISTS,
+                     "use '-f' to override the following error:\n%s is a member of %s pool \"%s\"",
+                     path, state == POOL_STATE_EXPORTED ? "exported" : "potentially active", name);
+}
+
 static int check_clearable(struct service *s, const char *path, bool force)
 {
     const char *const paths[] = {path};
     struct pool_scan_args args = {.paths = paths, .npaths = 1};
     struct pool_scan *scan;
-    uint64_t state, guid;
     int err = pool_scan_devices(s->env, &args, &scan);
 
     if (err != 0)
         return err;
-    if (scan->n == 0) {
-        pool_scan_free(scan);
-        return 0;
-    }
-    state = nvlist_u64(scan->dev[0].config, "state", POOL_STATE_ACTIVE);
-    guid = nvlist_u64(scan->dev[0].config, "pool_guid", 0);
+    err = scan->n == 0 ? err_raise(ZE_NOENT, "there is no label")
+                       : check_label(s, path, scan->dev[0].config, force);
     pool_scan_free(scan);
-    if (is_imported(s, guid))
-        return err_raise(ZE_BUSY, "the device is a member of an imported pool");
-    if (!force && state != POOL_STATE_DESTROYED)
-        return err_raise(ZE_BUSY, "the device is a member of a pool that %s; use '-f' to override",
-                         state == POOL_STATE_EXPORTED ? "was exported" : "may be active");
-    return 0;
+    return err;
 }
 
 static int op_labelclear(struct service *s, struct op_context *ctx, const struct nvlist *args,

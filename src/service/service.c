@@ -102,7 +102,7 @@ int service_call(struct service *s, struct op_context *ctx, const char *name,
         err = nvlist_create(&empty);
     if (err == 0)
         err = op->run(s, ctx, args != NULL ? args : empty, nv);
-    if (err != 0)
+    if (err != 0 && nvlist_empty(nv))
         nvlist_free(nv);
     else
         *result = nv;

@@ -46,7 +46,8 @@ void service_destroy(struct service *s);
 /* Import what the cache file lists and mount it; failures are logged. */
 void service_restore(struct service *s);
 bool service_is_idle(struct service *s); /* no pools imported */
-/* Run one operation. *result is a new list (also when empty) unless an error is returned. */
+/* Run one operation. *result is a new list (also when empty); with an error it may be
+ * one that says more (load_info), or stay as it was. */
 int service_call(struct service *s, struct op_context *ctx, const char *op,
                  const struct nvlist *args, struct nvlist **result);
 

@@ -216,14 +216,120 @@ def check_empty(h):
         h.same('empty: %s (exit status)' % t.command, str(t.rc), str(a.rc))
 
 
+READ_ONLY = re.compile(r"^note: .* was imported read-only: writing is not supported yet\n", re.M)
+SEE = 'https://openzfs.github.io/openzfs-docs/msg/ZFS-8000-'
+
+
+def recorded(group, command):
+    return next(t for t in harness.transcripts(group) if t.command == command)
+
+
+def expect(h, command, rc, out='', err=''):
+    a = h.run(command)
+    h.same(command + ' (stdout)', out, a.out)
+    h.same(command + ' (stderr)', err, READ_ONLY.sub('', a.err))
+    h.same(command + ' (exit status)', str(rc), str(a.rc))
+
+
+def listing(pool, guid, state, rows, status='', action=None, see='', comment=''):
+    action = action or 'The pool can be imported using its name or numeric identifier.'
+    return ('  pool: %s\n    id: %s\n state: %s\n%saction: %s\n%s%sconfig:\n\n%s' %
+            (pool, guid, state, status, action, comment, see, rows))
+
+
+def check_import_errors(h):
+    """What of the recorded import session works without writing."""
+    fixture, place = h.bind('mirror2')
+    expect(h, 'zpool import -d %s bogus' % place, 1, '', "cannot import 'bogus': no such pool available\n")
+    expect(h, 'zpool import -d /nonexist tank', 1, '', "cannot import 'tank': no such pool available\n")
+    expect(h, 'zpool import -d %s pmirror2 mirror' % place, 1, '', "cannot import 'mirror': name is reserved\n")
+    expect(h, 'zpool import -d %s -o bogus=1 pmirror2' % place, 1, '',
+           "property 'bogus' is not a valid pool or vdev property\n")
+    expect(h, 'zpool import -N -d %s pmirror2 newname' % place, 0)
+    expect(h, 'zpool list -H -o name', 0, 'newname\n')
+    expect(h, 'zpool import -d %s' % place, 0, '', 'no pools available to import\n')
+    expect(h, 'zpool export newname', 0)
+    expect(h, 'zpool import -N -d %s -t pmirror2 temp' % place, 0)
+    expect(h, 'zpool list -Ho name', 0, 'temp\n')
+    expect(h, 'zpool export temp; zpool import -N -d %s -R /mnt/alt pmirror2' % place, 0)
+    expect(h, 'zpool get altroot,cachefile pmirror2', 0,
+           recorded('10-import', 'zpool get altroot,cachefile newname').out.replace('newname', 'pmirror2')
+           .replace('NAME    ', 'NAME     '))
+    expect(h, 'zpool status -x', 0, 'all pools are healthy\n')
+    again = recorded('10-import', 'zpool import -d /pools/t tank')
+    expect(h, 'zpool import -d %s pmirror2' % place, again.rc, again.out, again.err.replace('tank', 'pmirror2'))
+    for command in ('zpool labelclear %s/d0' % place, 'zpool labelclear %s/none' % place):
+        t = recorded('10-import', re.sub(r'/pools/mirror2', '/pools/t', command))
+        err = t.err.replace('/pools/t', place).replace('newname', 'pmirror2').replace('\\ no newline\n', '')
+        expect(h, command, t.rc, t.out, err)
+    for command in ('zpool history bogus', 'zpool iostat nopool', 'zpool scrub bogus', 'zpool sync bogus',
+                    'zpool wait bogus', 'zpool wait -t bogus tank', 'zpool clear nopool', 'zpool detach tank',
+                    'zpool trim -r bad tank', 'zpool attach tank /pools/t/d0'):
+        t = next(t for g in ('10-import', '09-vdev') for t in harness.transcripts(g) if t.command == command)
+        expect(h, command, t.rc, t.out, t.err)
+    for command in ('zpool get size tank bogus', 'zpool get -o bogus size tank', 'zpool get bogus tank'):
+        t = recorded('03-zpool-props', command)
+        expect(h, command.replace('tank', 'pmirror2'), t.rc, t.out, t.err.replace('"tank"', '"pmirror2"'))
+    expect(h, 'zpool scrub pmirror2', 1, '', "cannot scrub 'pmirror2': not supported yet\n")
+    t = recorded('10-import', 'zpool set comment=x tank')
+    expect(h, 'zpool set comment=x pmirror2', t.rc, t.out, t.err.replace('tank', 'pmirror2'))
+    for option in '-l', '-q', '-r', '-w':
+        t = next(t for t in harness.transcripts('09-vdev') if t.command.startswith('zpool iostat %s tank' % option))
+        want = '\n'.join(t.out.splitlines()[:4]).replace('tank      ', 'pmirror2  ')
+        got = '\n'.join(h.run('zpool iostat %s pmirror2' % option).out.splitlines()[:len(want.splitlines())])
+        h.same('zpool iostat ' + option, want, got)
+    expect(h, 'zpool export pmirror2', 0)
+    h.unbind(place)
+
+
+def check_import_lists(h):
+    fixture, place = h.bind('destroyed')
+    with open(os.path.join(fixture, 'MANIFEST.import-D.txt')) as f:
+        want = f.read()
+    expect(h, 'zpool import -d ' + place, 0, '', 'no pools available to import\n')
+    expect(h, 'zpool import -D -d ' + place, 0, want)
+    h.unbind(place)
+    fixture, place = h.bind('zil-dirty')
+    expect(h, 'zpool import -N -d %s zildirty' % place, 1, '',
+           "cannot import 'zildirty': pool was previously in use from another system.\n"
+           'Last accessed by oracle (hostid=bab10c) at Sat Nov 21 05:26:02 2026\n'
+           "The pool can be imported, use 'zpool import -f' to import the pool.\n")
+    expect(h, 'zpool import -d ' + place, 0,
+           listing('zildirty', '17071883706424782052', 'ONLINE',
+                   '\tzildirty%s ONLINE\n\t  %s/d0  ONLINE\n' % (' ' * (len(place) - 2), place),
+                   'status: The pool was last accessed by another system.\n',
+                   "The pool can be imported using its name or numeric identifier and\n\tthe '-f' flag.",
+                   '   see: %sEY\n' % SEE))
+    h.unbind(place)
+
+
+def missing_log(h):
+    """A pool without its log device: refused, and imported with -m."""
+    fixture, _ = h.unpack('classes')
+    place = '/pools/nolog'
+    os.mkdir(place)
+    for d in ('d0', 'd1', 'd2', 'd3', 'd5', 'd6'):
+        os.symlink(os.path.join(fixture, d), os.path.join(place, d))
+    expect(h, 'zpool import -N -d %s pclasses' % place, 1, '',
+           "The devices below are missing or corrupted, use '-m' to import the pool anyway:\n"
+           '\t    /pools/classes/d4 [log]\n\n'
+           "cannot import 'pclasses': one or more devices is currently unavailable\n")
+    expect(h, 'zpool import -N -m -d %s pclasses' % place, 0)
+    expect(h, 'zpool export pclasses', 0)
+
+
 def main():
     harness.enter()
     h = harness.Harness()
-    what = sys.argv[1:] or ['usage', 'empty', 'pools']
+    what = sys.argv[1:] or ['usage', 'empty', 'import', 'pools']
     if 'usage' in what:
         check_usage(h)
     if 'empty' in what:
         check_empty(h)
+    if 'import' in what:
+        check_import_errors(h)
+        check_import_lists(h)
+        missing_log(h)
     if 'pools' in what:
         for name in h.names():
             if not name.startswith('zil-dirty'): # recorded after the replay of their intent logs
