@@ -1,16 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /* The command line of zused (zused(8)). */
 #include <getopt.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "service/server.h"
 
-static const char usage_text[] =
-    "usage: zused [--socket PATH] [--cachefile PATH|none] [--arc-max SIZE] [--idle-exit SECONDS] [--verbose]\n";
+static const char usage_text[] = "usage: zused [--socket PATH] [--cachefile PATH|none] [--arc-max "
+                                 "SIZE] [--idle-exit SECONDS] [--verbose]\n";
 
-enum { OPT_SOCKET = 256, OPT_CACHEFILE, OPT_ARC_MAX, OPT_IDLE_EXIT, OPT_READY_FD, OPT_VERBOSE, OPT_HELP };
+enum {
+    OPT_SOCKET = 256,
+    OPT_CACHEFILE,
+    OPT_ARC_MAX,
+    OPT_IDLE_EXIT,
+    OPT_READY_FD,
+    OPT_VERBOSE,
+    OPT_HELP
+};
 
 static const struct option options[] = {
     {"socket", required_argument, NULL, OPT_SOCKET},
@@ -67,6 +78,19 @@ static int parse(int argc, char **argv, struct server_options *o)
     return 0;
 }
 
+/*
+ * The C library's heap is not counted against the cache's limit: keep it from holding on to what
+ * large buffers left.
+ */
+static void limit_heap(void)
+{
+#ifdef __GLIBC__
+    (void)mallopt(M_ARENA_MAX, 2);
+    (void)mallopt(M_MMAP_THRESHOLD, 256 << 10);
+    (void)mallopt(M_TRIM_THRESHOLD, 1 << 20);
+#endif
+}
+
 int zused_main(int argc, char **argv)
 {
     const char *arc_max = getenv("ZUSE_ARC_MAX");
@@ -76,6 +100,7 @@ int zused_main(int argc, char **argv)
 
     if (arc_max != NULL && cli_parse_number(arc_max, &o.cache_limit, text, sizeof(text)) != 0)
         fprintf(stderr, "zused: ZUSE_ARC_MAX: %s\n", text);
+    limit_heap();
     err = parse(argc, argv, &o);
     if (err != 0)
         return err < 0 ? 0 : err;
