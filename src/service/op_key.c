@@ -38,7 +38,8 @@ static size_t trimmed(uint64_t keyformat, const uint8_t *key, size_t len)
     return keyformat != 1 && len > 0 && key[len - 1] == '\n' ? len - 1 : len;
 }
 
-static int load_one(struct dsl_dataset *ds, const struct nvlist *args)
+/* A location of the caller's is a file this process reads: for root and the owner only. */
+static int load_one(struct op_context *ctx, struct dsl_dataset *ds, const struct nvlist *args)
 {
     uint8_t file[KEY_FILE_MAX];
     const uint8_t *key;
@@ -47,6 +48,8 @@ static int load_one(struct dsl_dataset *ds, const struct nvlist *args)
     char location[1024] = "";
     int err = dsl_prop_u64(ds, "keyformat", &keyformat, NULL, 0);
 
+    if (err == 0 && nvlist_exists(args, "location") && !ctx->privileged)
+        err = err_raise(ZE_PERM, "only root and the owner of the service may name a key file");
     if (err == 0 && nvlist_lookup_byte_array(args, "key", &key, &len) != 0) {
         (void)dsl_prop_string(ds, "keylocation", location, sizeof(location), NULL, 0);
         err = read_key_file(nvlist_string(args, "location", location), file, &len);
@@ -103,7 +106,7 @@ static int key_tree(struct key_walk *w, struct dsl_dataset *ds)
     (void)dsl_prop_u64(ds, "keystatus", &status, NULL, 0);
     if (strcmp(root, name) == 0 && (w->unload ? status == 2 : status == 1)) {
         w->attempted++;
-        err = w->unload ? dsl_key_unload(ds) : load_one(ds, w->args);
+        err = w->unload ? dsl_key_unload(ds) : load_one(w->ctx, ds, w->args);
         w->done += err == 0;
         err = report(w, name, err);
         if (err != 0)
@@ -145,7 +148,7 @@ static int run(struct service *s, struct op_context *ctx, const struct nvlist *a
             err = key_tree(&w, ds);
         } else if (err == 0) {
             w.attempted = 1;
-            err = unload ? dsl_key_unload(ds) : load_one(ds, args);
+            err = unload ? dsl_key_unload(ds) : load_one(ctx, ds, args);
             w.done = err == 0;
         }
     }
