@@ -67,7 +67,7 @@ static void compatibility_forms(void **state)
     check("\ud558\u11ab", C, "\ud55c");
     check("\u09c7\u09be", C, "\u09cb"); /* two starters */
     check("\u09c7\u0334\u09be", C, "\u09c7\u0334\u09be");
-    check("\u1b06", C, "\u1b06"); /* new in 5.0, as is its second half */
+    check("\u1b06", C, "\u1b06");       /* new in 5.0, as is its second half */
     check("\u0958", C, "\u0915\u093c"); /* excluded from composition */
 }
 
