@@ -6,9 +6,10 @@ Each step counts tests that passed, failed and were skipped. A step whose tool i
 with its reason. Failures and skips are listed at the end; the last line is the sum. Works as root and as
 an ordinary user, without a network, and writes only below build-check/.
 
-Programs report in one of three ways, which are told apart by their output: cmocka's "[  OK  ] case"
-lines, TAP ("ok 1 - case", "not ok", "ok 2 # SKIP reason"), or just an exit code (0 passed, 77 skipped
-with the reason in the last line of output, anything else failed).
+Programs report in one of four ways, which are told apart by their output: cmocka's "[  OK  ] case"
+lines, TAP ("ok 1 - case", "not ok", "ok 2 # SKIP reason"), "FAIL case" lines and a last line "N passed, N
+failed", or just an exit code (0 passed, 77 skipped with the reason in the last line of output, anything
+else failed).
 """
 
 import argparse
@@ -52,6 +53,14 @@ class Results:
         """Count the cases a program reported; its exit code counts if it tells another story."""
         before = len(self.failed)
         cases = cases_cmocka(output) or cases_tap(output)
+        summary = re.search(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", output, re.M)
+        if not cases and summary:
+            self.ok(int(summary[1]))
+            for line in re.findall(r"^FAIL (.+)$", output, re.M):
+                self.fail(f"{name}: {line}", output if len(self.failed) == before else "")
+            if len(self.failed) == before and (code != 0 or summary[2] != "0"):
+                self.fail(f"{name} (exit code {code})", output)
+            return
         if not cases:
             if code == 0:
                 self.ok()
