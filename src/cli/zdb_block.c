@@ -41,7 +41,7 @@ static void sum_add(struct block_sum *s, const struct blkptr *bp)
     s->lsize += bp_lsize(bp);
     s->psize += bp_is_embedded(bp) ? 0 : bp_psize(bp);
     s->asize += bp_is_embedded(bp) ? 0 : bp_asize(bp);
-    s->gangs += bp_is_gang(bp);
+    s->gangs += bp_is_gang(bp) ? bp_ndvas(bp) : 0; /* headers */
 }
 
 static void hist_add(struct hist *h, uint64_t size)
@@ -372,6 +372,20 @@ static void print_table(struct zdb *z, const struct ddt_table *t)
     }
 }
 
+static void print_ddt_logs(const struct ddt_table *t)
+{
+    for (unsigned i = 0; i < array_len(t->log); i++) {
+        const struct ddt_log *l = &t->log[i];
+
+        if (l->object != 0)
+            printf("DDT-log-%s-%u: flags=0x%02x%s; obj=%" PRIu64 "; len=%" PRIu64 "; txg=%" PRIu64
+                   "; entries=%zu\n",
+                   t->name, i, ddt_log_flags(&l->phys),
+                   ddt_log_flags(&l->phys) & DDT_LOG_FLAG_FLUSHING ? " [FLUSHING]" : "", l->object,
+                   l->phys.length, l->phys.first_txg, l->n);
+    }
+}
+
 int zdb_dedup(struct zdb *z)
 {
     struct ddt_stat_phys hist[DDT_STAT_BUCKETS] = {0}, total;
@@ -383,8 +397,10 @@ int zdb_dedup(struct zdb *z)
         return err;
     ddt_histogram(t, z->pool->vdevs, hist);
     ddt_stat_total(hist, &total);
-    for (unsigned i = 0; i < t->n; i++)
+    for (unsigned i = 0; i < t->n; i++) {
         print_table(z, &t->table[i]);
+        print_ddt_logs(&t->table[i]);
+    }
     ddt_tables_close(t);
     if (total.blocks == 0) {
         printf("All DDTs are empty\n");

@@ -245,6 +245,21 @@ static void warn(struct zdb *z, int err)
     z->status = 2;
 }
 
+/* The pool's own note of it: an uberblock in words. */
+static void print_checkpoint(struct zdb *z)
+{
+    uint64_t words[sizeof(struct uberblock) / 8] = {0};
+    struct uberblock ub;
+    size_t got = 0;
+
+    if (pool_directory_array(z->pool, "com.delphix:zpool_checkpoint", words, array_len(words),
+                             &got) != 0)
+        return;
+    memcpy(&ub, words, sizeof(ub));
+    zdb_uberblock(&ub, "\nCheckpointed uberblock found:\n");
+    printf("\n");
+}
+
 static void print_pool(struct zdb *z)
 {
     if (z->opt['C'])
@@ -265,6 +280,7 @@ static void print_pool(struct zdb *z)
         warn(z, zdb_blocks(z));
     if (z->opt['h'])
         warn(z, zdb_history(z));
+    print_checkpoint(z);
 }
 
 /* Without a question: everything. */
@@ -307,8 +323,6 @@ static int run_target(struct zdb *z, const struct zdb_args *a, int argc, char **
 
     if (open_pool(z, a, argv[0]) != 0)
         return 1;
-    if (z->opt['k'] && !z->opt['C'])
-        zdb_uberblock(&z->pool->ub, "\nCheckpointed uberblock found:\n");
     if (z->opt['O']) {
         if (argc != 2)
             return usage();

@@ -62,8 +62,8 @@ static void print_line(struct zdb_objects *o, uint64_t object, const struct dnod
     printf("%10" PRId64 "  %3u  %5s  %5s  %5s  %6s  %5s  %6s  %s\n",
            object <= DNODE_MAX_OBJECT ? (int64_t)object : (int64_t)object, dn->nlevels,
            zdb_num(o->z, (uint64_t)1 << dn->indblkshift, a[0]), zdb_num(o->z, blksz, a[1]),
-           zdb_num(o->z, dnode_phys_used(dn), a[2]), zdb_num(o->z, dnode_phys_size(dn), a[3]),
-           zdb_num(o->z, lsize, a[4]), full, type);
+           zdb_num(o->z, round_down_pow2(dnode_phys_used(dn) + SECTOR_SIZE / 2, SECTOR_SIZE), a[2]),
+           zdb_num(o->z, dnode_phys_size(dn), a[3]), zdb_num(o->z, lsize, a[4]), full, type);
     if (dn->bonustype != OBJTYPE_NONE && o->z->opt['d'] > 3)
         printf("%10s  %3s  %5s  %5s  %5s  %5s  %5s  %6s  %s\n", "", "", "", "", "", "",
                zdb_num(o->z, dn->bonuslen, a[0]), "bonus", objtype_info(dn->bonustype)->name);
