@@ -3,6 +3,8 @@
 """zpool against what OpenZFS printed: usage, the recorded pools, import listings, errors."""
 import os
 import re
+import shutil
+import subprocess
 import sys
 
 import harness
@@ -318,10 +320,27 @@ def missing_log(h):
     expect(h, 'zpool export pclasses', 0)
 
 
+def check_alloc(h):
+    """ALLOC of a read-only pool is the sum of its blocks, as zdb of OpenZFS finds it."""
+    zdb = shutil.which('zdb')
+    if zdb is None or os.path.basename(os.path.realpath(zdb)) == 'zuse':
+        return
+    for name, pool in (('mirror2', 'pmirror2'), ('raidz1-3', 'praidz13'), ('old-v28', 'poldv28')):
+        _, place = h.bind(name)
+        h.import_pool(pool, place)
+        alloc = h.run(['zpool', 'list', '-Hp', '-o', 'allocated', pool]).out.strip()
+        h.run(['zpool', 'export', pool])
+        dump = subprocess.run([zdb, '-e', '-p', place, '-b', pool], capture_output=True, text=True).stdout
+        m = re.search(r'bp allocated: +(\d+)', dump)
+        if m is not None:
+            h.same(name + ': allocated', m.group(1), alloc)
+        h.unbind(place)
+
+
 def main():
     harness.enter()
     h = harness.Harness()
-    what = sys.argv[1:] or ['usage', 'empty', 'import', 'pools']
+    what = sys.argv[1:] or ['usage', 'empty', 'import', 'alloc', 'pools']
     if 'usage' in what:
         check_usage(h)
     if 'empty' in what:
@@ -330,6 +349,8 @@ def main():
         check_import_errors(h)
         check_import_lists(h)
         missing_log(h)
+    if 'alloc' in what:
+        check_alloc(h)
     if 'pools' in what:
         for name in h.names():
             if not name.startswith('zil-dirty'): # recorded after the replay of their intent logs
