@@ -41,9 +41,9 @@ struct device {
     const struct device_ops *ops;
     struct env *env;
     char *path;
-    uint64_t size; /* bytes */
+    uint64_t size;                            /* bytes */
     uint32_t logical_sector, physical_sector; /* bytes */
-    bool is_block;   /* a block device: whole_disk and partitions make sense */
+    bool is_block; /* a block device: whole_disk and partitions make sense */
     bool rotational, can_trim, read_only;
 };
 

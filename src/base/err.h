@@ -3,8 +3,8 @@
  * Error codes. Every function that can fail returns int: 0 or a negative private code from the list
  * below. Each code names one failure, belongs to one errno class (what FUSE and the commands show)
  * and has a sentence. err_raise() also keeps, per thread, a detail text saying which field of what
- * object was bad; whoever moves an error to another thread moves the detail with err_detail_get/put.
- * Locks: none. Thread-local only.
+ * object was bad; whoever moves an error to another thread moves the detail with
+ * err_detail_get/put. Locks: none. Thread-local only.
  */
 #ifndef ZUSE_BASE_ERR_H
 #define ZUSE_BASE_ERR_H
@@ -124,7 +124,8 @@ enum zuse_err {
 #undef X
 };
 
-/* Return code after recording a detail text (printf form) for this thread. Replaces an older one. */
+/* Return code after recording a detail text (printf form) for this thread. Replaces an older one.
+ */
 int err_raise(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3), cold));
 /* Map errno of a failed system call to the nearest code and record "what: strerror". */
 int err_from_errno(int sys_errno, const char *what, ...)
@@ -132,9 +133,9 @@ int err_from_errno(int sys_errno, const char *what, ...)
 /* Prefix the current detail with context ("dataset tank/a: "); returns code unchanged. */
 int err_context(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3), cold));
 
-const char *err_name(int code);    /* "CKSUM" */
+const char *err_name(int code);     /* "CKSUM" */
 const char *err_sentence(int code); /* "checksum mismatch" */
-int err_errno(int code);           /* positive errno class; 0 for 0 */
+int err_errno(int code);            /* positive errno class; 0 for 0 */
 /* Detail of the last err_raise() on this thread, "" if none; valid until the next raise. */
 const char *err_detail(void);
 void err_detail_clear(void);

@@ -132,16 +132,13 @@ static inline struct rwlock *rwlock_guard_write(struct rwlock *l)
 #define LOCK_CAT(a, b)  LOCK_CAT2(a, b)
 /* Scope-bound: MUTEX_GUARD(&x->lock); unlocks at the end of the block. */
 #define MUTEX_GUARD(mutex_ptr)                                                                     \
-    __attribute__((cleanup(mutex_guard_release), unused)) struct mutex *LOCK_CAT(guard_,           \
-                                                                                 __LINE__) =       \
-        mutex_guard_take(mutex_ptr)
+    __attribute__((cleanup(mutex_guard_release), unused)) struct mutex *LOCK_CAT(                  \
+        guard_, __LINE__) = mutex_guard_take(mutex_ptr)
 #define READ_GUARD(rwlock_ptr)                                                                     \
-    __attribute__((cleanup(rwlock_guard_release), unused)) struct rwlock *LOCK_CAT(guard_,         \
-                                                                                   __LINE__) =     \
-        rwlock_guard_read(rwlock_ptr)
+    __attribute__((cleanup(rwlock_guard_release), unused)) struct rwlock *LOCK_CAT(                \
+        guard_, __LINE__) = rwlock_guard_read(rwlock_ptr)
 #define WRITE_GUARD(rwlock_ptr)                                                                    \
-    __attribute__((cleanup(rwlock_guard_release), unused)) struct rwlock *LOCK_CAT(guard_,         \
-                                                                                   __LINE__) =     \
-        rwlock_guard_write(rwlock_ptr)
+    __attribute__((cleanup(rwlock_guard_release), unused)) struct rwlock *LOCK_CAT(                \
+        guard_, __LINE__) = rwlock_guard_write(rwlock_ptr)
 
 #endif

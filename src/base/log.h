@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Leveled text log: to stderr, a file descriptor, or syslog/journal. Thread-safe, never blocks I/O paths. */
+/* Leveled text log: to stderr, a file descriptor, or syslog/journal. Thread-safe, never blocks I/O
+ * paths. */
 #ifndef ZUSE_BASE_LOG_H
 #define ZUSE_BASE_LOG_H
 

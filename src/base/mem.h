@@ -30,7 +30,8 @@ void *mem_calloc(size_t count, size_t size);
 char *mem_strdup(const char *s);
 char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* I/O buffer, aligned to 4096, contents undefined. Small freed buffers are recycled per size class. */
+/* I/O buffer, aligned to 4096, contents undefined. Small freed buffers are recycled per size class.
+ */
 void *iobuf_alloc(size_t size);
 void iobuf_free(void *buf, size_t size);
 size_t iobuf_real_size(size_t size); /* bytes a buffer of size bytes takes and may be used to */

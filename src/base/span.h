@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bounds-checked byte spans, endian loads/stores, and overflow-checked size arithmetic. Every parser
- * of on-disk or streamed bytes goes through these. A span does not own its memory.
+ * Bounds-checked byte spans, endian loads/stores, and overflow-checked size arithmetic. Every
+ * parser of on-disk or streamed bytes goes through these. A span does not own its memory.
  */
 #ifndef ZUSE_BASE_SPAN_H
 #define ZUSE_BASE_SPAN_H
@@ -39,16 +39,17 @@ static inline bool span_sub(struct span s, uint64_t off, uint64_t len, struct sp
 #define SPAN_BSWAP_32 __builtin_bswap32
 #define SPAN_BSWAP_64 __builtin_bswap64
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define HOST_IS_LITTLE     1
-#define SPAN_LE(bits, x)   (x)
-#define SPAN_BE(bits, x)   SPAN_BSWAP_##bits(x)
+#define HOST_IS_LITTLE   1
+#define SPAN_LE(bits, x) (x)
+#define SPAN_BE(bits, x) SPAN_BSWAP_##bits(x)
 #else
-#define HOST_IS_LITTLE     0
-#define SPAN_LE(bits, x)   SPAN_BSWAP_##bits(x)
-#define SPAN_BE(bits, x)   (x)
+#define HOST_IS_LITTLE   0
+#define SPAN_LE(bits, x) SPAN_BSWAP_##bits(x)
+#define SPAN_BE(bits, x) (x)
 #endif
 
-/* Unaligned loads and stores: load_le32(p), load_be64(p), load_ne16(p) (host order), store_le64(p, v)... */
+/* Unaligned loads and stores: load_le32(p), load_be64(p), load_ne16(p) (host order), store_le64(p,
+ * v)... */
 #define SPAN_ACCESSORS(bits)                                                                       \
     static inline uint##bits##_t load_ne##bits(const void *p)                                      \
     {                                                                                              \
@@ -114,7 +115,7 @@ static inline unsigned highbit64(uint64_t x)
               (((uint64_t)(val) & (((uint64_t)1 << (len)) - 1)) << (low)))
 
 #define array_len(a)                 (sizeof(a) / sizeof((a)[0]))
-#define container_of(ptr, type, mem) ((type *)((char *)(ptr) - offsetof(type, mem)))
+#define container_of(ptr, type, mem) ((type *)((char *)(ptr)-offsetof(type, mem)))
 #define min_of(a, b)                                                                               \
     ({                                                                                             \
         __typeof__(a) a_ = (a);                                                                    \

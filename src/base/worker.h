@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Worker pool for CPU-heavy stages, plus plain named threads. Work items are intrusive and owned by
- * the submitter until run() is called; run() may free them. Items of the pool must not block on other
- * items of the same pool.
+ * the submitter until run() is called; run() may free them. Items of the pool must not block on
+ * other items of the same pool.
  */
 #ifndef ZUSE_BASE_WORKER_H
 #define ZUSE_BASE_WORKER_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Numbers as people read them (format/dsl.md, "11 Value formatting and parsing"; format/raid.md 17.1). */
+/* Numbers as people read them (format/dsl.md, "11 Value formatting and parsing";
+ * format/raid.md 17.1). */
 #include "cli/cli.h"
 
 #include <ctype.h>
@@ -76,7 +77,8 @@ static int suffix_shift(const char *s)
     at = strchr(letters, toupper((unsigned char)s[0]));
     if (at == NULL)
         return -1;
-    if (s[1] == '\0' || (at != letters && (strcasecmp(s + 1, "B") == 0 || strcasecmp(s + 1, "iB") == 0)))
+    if (s[1] == '\0' ||
+        (at != letters && (strcasecmp(s + 1, "B") == 0 || strcasecmp(s + 1, "iB") == 0)))
         return (int)(at - letters) * 10;
     return -1;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One program under several names: zuse (with the others as subcommands: `zuse zpool list`), zpool, zfs, zdb, zused,
- * and the mount helper that `mount -t fuse.zuse` runs.
+ * One program under several names: zuse (with the others as subcommands: `zuse zpool list`), zpool,
+ * zfs, zdb, zused, and the mount helper that `mount -t fuse.zuse` runs.
  */
 #include <libgen.h>
 #include <signal.h>

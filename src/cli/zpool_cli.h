@@ -39,7 +39,7 @@ void zpool_reason_find(const struct nvlist *item, bool import, struct zpool_reas
 /* The rows of a config section: status and import. */
 struct zpool_rows_options {
     unsigned name_flags;
-    bool slow, trim, init, errors_only, import;
+    bool slow, power, dio, trim, init, errors_only, import;
 };
 void zpool_rows_print(const struct nvlist *root, const char *pool,
                       const struct zpool_rows_options *o);

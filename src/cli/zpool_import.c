@@ -79,8 +79,7 @@ static void print_candidate(const struct nvlist *item, const struct import_optio
     if (comment != NULL)
         printf("comment: %s\n", comment);
     if (why.message_id != NULL)
-        printf("%s  see: " DOC_URL "/msg/ZFS-8000-%s\n", comment != NULL ? " " : " ",
-               why.message_id);
+        printf("%s   see: " DOC_URL "/msg/ZFS-8000-%s\n", pad, why.message_id);
     printf("%sconfig:\n\n", pad);
     zpool_rows_print(root, nvlist_string(item, "name", "?"), &rows);
 }

@@ -17,7 +17,7 @@ json_t *zpool_json_vdev_head(const struct nvlist *vd, const char *name, const ch
 /* scan_stats, removal_stats, checkpoint_stats, raidz_expand_stats (zpool_json_stats.c). */
 void zpool_json_stats(json_t *pool, const struct nvlist *root, const struct zpool_json_options *o,
                       unsigned name_flags);
-void zpool_json_status(struct cli *cli, const struct cli_items *items, const struct zpool_json_options *o,
-                       unsigned name_flags);
+void zpool_json_status(struct cli *cli, const struct cli_items *items,
+                       const struct zpool_json_options *o, unsigned name_flags);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Why a pool is not well, and what to do (format/raid.md, "17.4 Status reasons"): the first rule that holds. */
+/* Why a pool is not well, and what to do (format/raid.md, "17.4 Status reasons"): the first rule
+ * that holds. */
 #include <string.h>
 
 #include "cli/zpool_cli.h"
@@ -44,8 +45,10 @@ static bool leaf_cannot_open(const struct nvlist *l)
 }
 static bool leaf_failing(const struct nvlist *l)
 {
-    return zpool_stat(l, VDEV_STAT_STATE) == VDEV_STATE_DEGRADED || zpool_stat(l, VDEV_STAT_READ_ERRORS) != 0 ||
-           zpool_stat(l, VDEV_STAT_WRITE_ERRORS) != 0 || zpool_stat(l, VDEV_STAT_CHECKSUM_ERRORS) != 0;
+    return zpool_stat(l, VDEV_STAT_STATE) == VDEV_STATE_DEGRADED ||
+           zpool_stat(l, VDEV_STAT_READ_ERRORS) != 0 ||
+           zpool_stat(l, VDEV_STAT_WRITE_ERRORS) != 0 ||
+           zpool_stat(l, VDEV_STAT_CHECKSUM_ERRORS) != 0;
 }
 static bool leaf_offline(const struct nvlist *l)
 {
@@ -67,7 +70,8 @@ static bool resilvering(const struct nvlist *root)
     const uint64_t *s;
     size_t n;
 
-    return nvlist_lookup_u64_array(root, "scan_stats", &s, &n) == 0 && n >= 2 && s[0] == 2 && s[1] == 1;
+    return nvlist_lookup_u64_array(root, "scan_stats", &s, &n) == 0 && n >= 2 && s[0] == 2 &&
+           s[1] == 1;
 }
 
 /* A supported feature that is disabled, in a pool with features and no compatibility setting. */
@@ -92,9 +96,29 @@ static bool features_disabled(const struct nvlist *item)
 }
 
 enum reason {
-    R_RESILVERING, R_HOSTID_ACTIVE, R_HOSTID_MISMATCH, R_VERSION_NEWER, R_UNSUP_WRITE, R_UNSUP_READ, R_BAD_GUID_SUM,
-    R_BAD_LOG, R_FAULTED_NR, R_MISSING_NR, R_LABEL_NR, R_CORRUPT_POOL, R_CORRUPT_DATA, R_FAULTED, R_MISSING,
-    R_LABEL, R_FAILING, R_OFFLINE, R_REMOVED, R_NON_NATIVE, R_VERSION_OLDER, R_FEAT_DISABLED, R_OK
+    R_RESILVERING,
+    R_HOSTID_ACTIVE,
+    R_HOSTID_MISMATCH,
+    R_VERSION_NEWER,
+    R_UNSUP_WRITE,
+    R_UNSUP_READ,
+    R_BAD_GUID_SUM,
+    R_BAD_LOG,
+    R_FAULTED_NR,
+    R_MISSING_NR,
+    R_LABEL_NR,
+    R_CORRUPT_POOL,
+    R_CORRUPT_DATA,
+    R_FAULTED,
+    R_MISSING,
+    R_LABEL,
+    R_FAILING,
+    R_OFFLINE,
+    R_REMOVED,
+    R_NON_NATIVE,
+    R_VERSION_OLDER,
+    R_FEAT_DISABLED,
+    R_OK
 };
 
 static enum reason cannot_open(const struct nvlist *item, const struct nvlist *root)
@@ -122,7 +146,8 @@ static enum reason cannot_open(const struct nvlist *item, const struct nvlist *r
     return R_CORRUPT_POOL;
 }
 
-static enum reason find(const struct nvlist *item, const struct nvlist *config, const struct nvlist *root, bool import)
+static enum reason find(const struct nvlist *item, const struct nvlist *config,
+                        const struct nvlist *root, bool import)
 {
     if (resilvering(root))
         return R_RESILVERING;
@@ -151,17 +176,20 @@ static enum reason find(const struct nvlist *item, const struct nvlist *config, 
     return features_disabled(item) ? R_FEAT_DISABLED : R_OK;
 }
 
-#define SUFFICIENT "Sufficient replicas exist for\n\tthe pool to continue functioning in a degraded state."
+#define SUFFICIENT                                                                                 \
+    "Sufficient replicas exist for\n\tthe pool to continue functioning in a degraded state."
 static const struct zpool_reason texts[] = {
     [R_RESILVERING] = {"One or more devices is currently being resilvered.  The pool will\n"
                        "\tcontinue to function, possibly in a degraded state.",
                        "Wait for the resilver to complete.", NULL, true},
-    [R_HOSTID_ACTIVE] = {"The pool is currently imported by another system.",
-                         "The pool must be exported on the other system before it can be\n\timported here.", "EY",
-                         true},
-    [R_HOSTID_MISMATCH] = {"The pool was last accessed by another system.",
-                           "The pool can be imported using its name or numeric identifier and\n\tthe '-f' flag.",
-                           "EY", true},
+    [R_HOSTID_ACTIVE] =
+        {"The pool is currently imported by another system.",
+         "The pool must be exported on the other system before it can be\n\timported here.", "EY",
+         true},
+    [R_HOSTID_MISMATCH] =
+        {"The pool was last accessed by another system.",
+         "The pool can be imported using its name or numeric identifier and\n\tthe '-f' flag.",
+         "EY", true},
     [R_VERSION_NEWER] = {"The pool has been upgraded to a newer, incompatible on-disk version.\n"
                          "\tThe pool cannot be accessed on this system.",
                          "Access the pool from a system running more recent software, or\n"
@@ -180,23 +208,26 @@ static const struct zpool_reason texts[] = {
                       "\tor restore the pool from backup.",
                       NULL, true},
     [R_BAD_GUID_SUM] = {"One or more devices are missing from the system.",
-                        "The pool cannot be imported. Attach the missing\n\tdevices and try again.", "6X", true},
+                        "The pool cannot be imported. Attach the missing\n\tdevices and try again.",
+                        "6X", true},
     [R_BAD_LOG] = {"An intent log record could not be read.\n"
                    "\tWaiting for administrator intervention to fix the faulted pool.",
                    "Either restore the affected device(s) and run 'zpool online',\n"
                    "\tor ignore the intent log records by running 'zpool clear'.",
                    "K4", true},
-    [R_FAULTED_NR] = {"One or more devices are faulted in response to persistent errors.  There are "
-                      "insufficient replicas for the pool to\n\tcontinue functioning.",
-                      "Destroy and re-create the pool from a backup source.  Manually marking the device\n"
-                      "\trepaired using 'zpool clear' may allow some data to be recovered.",
-                      NULL, true},
+    [R_FAULTED_NR] =
+        {"One or more devices are faulted in response to persistent errors.  There are "
+         "insufficient replicas for the pool to\n\tcontinue functioning.",
+         "Destroy and re-create the pool from a backup source.  Manually marking the device\n"
+         "\trepaired using 'zpool clear' may allow some data to be recovered.",
+         NULL, true},
     [R_MISSING_NR] = {"One or more devices could not be opened.  There are insufficient\n"
                       "\treplicas for the pool to continue functioning.",
                       "Attach the missing device and online it using 'zpool online'.", "3C", true},
-    [R_LABEL_NR] = {"One or more devices could not be used because the label is missing \n"
-                    "\tor invalid.  There are insufficient replicas for the pool to continue\n\tfunctioning.",
-                    "Destroy and re-create the pool from a backup source.", "5E", true},
+    [R_LABEL_NR] =
+        {"One or more devices could not be used because the label is missing \n"
+         "\tor invalid.  There are insufficient replicas for the pool to continue\n\tfunctioning.",
+         "Destroy and re-create the pool from a backup source.", "5E", true},
     [R_CORRUPT_POOL] = {"The pool metadata is corrupted and the pool cannot be opened.",
                         "Destroy and re-create the pool from a backup source.", "72", true},
     [R_CORRUPT_DATA] = {"One or more devices has experienced an error resulting in data\n"
@@ -204,9 +235,11 @@ static const struct zpool_reason texts[] = {
                         "Restore the file in question if possible.  Otherwise restore the\n"
                         "\tentire pool from backup.",
                         "8A", true},
-    [R_FAULTED] = {"One or more devices are faulted in response to persistent errors.\n"
-                   "\tSufficient replicas exist for the pool to continue functioning in a\n\tdegraded state.",
-                   "Replace the faulted device, or use 'zpool clear' to mark the device\n\trepaired.", NULL, true},
+    [R_FAULTED] =
+        {"One or more devices are faulted in response to persistent errors.\n"
+         "\tSufficient replicas exist for the pool to continue functioning in a\n\tdegraded state.",
+         "Replace the faulted device, or use 'zpool clear' to mark the device\n\trepaired.", NULL,
+         true},
     [R_MISSING] = {"One or more devices could not be opened.  " SUFFICIENT,
                    "Attach the missing device and online it using 'zpool online'.", "2Q", true},
     [R_LABEL] = {"One or more devices could not be used because the label is missing or\n"
@@ -218,14 +251,16 @@ static const struct zpool_reason texts[] = {
                    "Determine if the device needs to be replaced, and clear the errors\n"
                    "\tusing 'zpool clear' or replace the device with 'zpool replace'.",
                    "9P", true},
-    [R_OFFLINE] = {"One or more devices has been taken offline by the administrator.\n"
-                   "\tSufficient replicas exist for the pool to continue functioning in a\n\tdegraded state.",
-                   "Online the device using 'zpool online' or replace the device with\n\t'zpool replace'.", NULL,
-                   true},
-    [R_REMOVED] = {"One or more devices have been removed.\n"
-                   "\tSufficient replicas exist for the pool to continue functioning in a\n\tdegraded state.",
-                   "Online the device using zpool online' or replace the device with\n\t'zpool replace'.", NULL,
-                   true},
+    [R_OFFLINE] =
+        {"One or more devices has been taken offline by the administrator.\n"
+         "\tSufficient replicas exist for the pool to continue functioning in a\n\tdegraded state.",
+         "Online the device using 'zpool online' or replace the device with\n\t'zpool replace'.",
+         NULL, true},
+    [R_REMOVED] =
+        {"One or more devices have been removed.\n"
+         "\tSufficient replicas exist for the pool to continue functioning in a\n\tdegraded state.",
+         "Online the device using zpool online' or replace the device with\n\t'zpool replace'.",
+         NULL, true},
     [R_NON_NATIVE] = {"One or more devices are configured to use a non-native block size.\n"
                       "\tExpect reduced performance.",
                       "Replace affected devices with devices that support the\n"
@@ -237,12 +272,13 @@ static const struct zpool_reason texts[] = {
                          "\tpool will no longer be accessible on software that does not support\n"
                          "\tfeature flags.",
                          NULL, false},
-    [R_FEAT_DISABLED] = {"Some supported and requested features are not enabled on the pool.\n"
-                         "\tThe pool can still be used, but some features are unavailable.",
-                         "Enable all features using 'zpool upgrade'. Once this is done,\n"
-                         "\tthe pool may no longer be accessible by software that does not support\n"
-                         "\tthe features. See zpool-features(7) for details.",
-                         NULL, false},
+    [R_FEAT_DISABLED] =
+        {"Some supported and requested features are not enabled on the pool.\n"
+         "\tThe pool can still be used, but some features are unavailable.",
+         "Enable all features using 'zpool upgrade'. Once this is done,\n"
+         "\tthe pool may no longer be accessible by software that does not support\n"
+         "\tthe features. See zpool-features(7) for details.",
+         NULL, false},
     [R_OK] = {NULL, NULL, NULL, false},
 };
 

@@ -169,6 +169,10 @@ static void print_counters(const struct rows *r, const struct nvlist *vd, bool l
         printf(" %5s", cli_nicenum(zpool_stat(vd, columns[i]), num));
     if (r->o->slow)
         printf(" %5s", leaf ? cli_nicenum(zpool_stat(vd, VDEV_STAT_SLOW_IOS), num) : "-");
+    if (r->o->power) /* no enclosure is asked */
+        printf(" %5s", "-");
+    if (r->o->dio) /* reads by O_DIRECT are verified as all others: nothing to count */
+        printf(" %5s", "0");
 }
 
 static void print_vdev(const struct rows *r, const struct nvlist *vd, const char *name,
@@ -290,7 +294,8 @@ void zpool_rows_print(const struct nvlist *root, const char *pool,
 
     if (!o->import) {
         printf("\t%-*s  %-8s %5s %5s %5s", (int)r.width, "NAME", "STATE", "READ", "WRITE", "CKSUM");
-        printf(o->slow ? " %5s\n" : "\n", "SLOW");
+        printf("%s%s%s\n", o->slow ? "  SLOW" : "", o->power ? " POWER" : "",
+               o->dio ? "   DIO" : "");
     }
     print_vdev(&r, root, pool, 0);
     print_class(&r, root, "dedup", "dedup");

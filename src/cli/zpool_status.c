@@ -65,13 +65,15 @@ static void print_dedup(const struct nvlist *config)
     size_t nobject, n;
     char disk[32], core[32], label[32];
 
-    if (nvlist_lookup_u64_array(config, "ddt_object_stats", &object, &nobject) != 0 || nobject < 3 ||
-        nvlist_lookup_u64_array(config, "ddt_histogram", &hist, &n) != 0 || object[0] == 0) {
+    if (nvlist_lookup_u64_array(config, "ddt_object_stats", &object, &nobject) != 0 ||
+        nobject < 3 || nvlist_lookup_u64_array(config, "ddt_histogram", &hist, &n) != 0 ||
+        object[0] == 0) {
         printf("\n dedup: no DDT entries\n");
         return;
     }
-    printf("\n dedup: DDT entries %llu, size %s on disk, %s in core\n\n", (unsigned long long)object[0],
-           cli_nicebytes(object[1], disk), cli_nicebytes(object[2], core));
+    printf("\n dedup: DDT entries %llu, size %s on disk, %s in core\n\n",
+           (unsigned long long)object[0], cli_nicebytes(object[1], disk),
+           cli_nicebytes(object[2], core));
     printf("bucket              allocated                       referenced          \n"
            "______   ______________________________   ______________________________\n"
            "refcnt   blocks   LSIZE   PSIZE   DSIZE   blocks   LSIZE   PSIZE   DSIZE\n"
@@ -176,7 +178,10 @@ static int parse_one(int c, struct status_options *o)
         o->json.key_guid = true;
         return 0;
     case 'd':
+        o->rows.dio = true;
+        return 0;
     case OPT_POWER:
+        o->rows.power = true;
         return 0;
     default:
         return CLI_USAGE;

@@ -61,7 +61,8 @@ const char *zpool_state_text(uint64_t state, uint64_t aux)
     }
 }
 
-/* sda1 -> sda, nvme0n1p1 -> nvme0n1, wwn-0x1-part1 -> wwn-0x1: the partition zpool made on a whole disk. */
+/* sda1 -> sda, nvme0n1p1 -> nvme0n1, wwn-0x1-part1 -> wwn-0x1: the partition zpool made on a whole
+ * disk. */
 static void strip_partition(char *name)
 {
     size_t len = strlen(name), digits = len;
@@ -74,7 +75,8 @@ static void strip_partition(char *name)
         name[digits - 5] = '\0';
     else if (name[digits - 1] == 'p' && digits >= 2 && isdigit((unsigned char)name[digits - 2]))
         name[digits - 1] = '\0';
-    else if (strncmp(name, "sd", 2) == 0 || strncmp(name, "vd", 2) == 0 || strncmp(name, "hd", 2) == 0)
+    else if (strncmp(name, "sd", 2) == 0 || strncmp(name, "vd", 2) == 0 ||
+             strncmp(name, "hd", 2) == 0)
         name[digits] = '\0';
 }
 
@@ -159,7 +161,7 @@ char *zpool_duration(uint64_t seconds, char *buf)
     unsigned long long days = seconds / 86400;
     int at = days > 0 ? sprintf(buf, "%llu days ", days) : 0;
 
-    sprintf(buf + at, "%02u:%02u:%02u", (unsigned)(seconds / 3600 % 24), (unsigned)(seconds / 60 % 60),
-            (unsigned)(seconds % 60));
+    sprintf(buf + at, "%02u:%02u:%02u", (unsigned)(seconds / 3600 % 24),
+            (unsigned)(seconds / 60 % 60), (unsigned)(seconds % 60));
     return buf;
 }

@@ -44,9 +44,11 @@ static int print_entry(void *arg, const struct nvlist *item)
         snprintf(size, sizeof(size), "%u, %u", major((dev_t)rdev), minor((dev_t)rdev));
     else
         snprintf(size, sizeof(size), "%llu", (unsigned long long)nvlist_u64(item, "size", 0));
-    printf("%s %3llu %8llu %8llu %12s %s %s", text, (unsigned long long)nvlist_u64(item, "nlink", 0),
-           (unsigned long long)nvlist_u64(item, "uid", 0), (unsigned long long)nvlist_u64(item, "gid", 0), size,
-           when, nvlist_string(item, "path", "?"));
+    printf("%s %3llu %8llu %8llu %12s %s %s", text,
+           (unsigned long long)nvlist_u64(item, "nlink", 0),
+           (unsigned long long)nvlist_u64(item, "uid", 0),
+           (unsigned long long)nvlist_u64(item, "gid", 0), size, when,
+           nvlist_string(item, "path", "?"));
     if (nvlist_exists(item, "target"))
         printf(" -> %s", nvlist_string(item, "target", ""));
     putchar('\n');

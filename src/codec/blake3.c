@@ -76,8 +76,8 @@ struct kernel {
 
 /* Loops over arrays of vectors must be unrolled for the arrays to become registers. */
 /*
- * Instrumented, the unrolled kernels take a compiler minutes: sanitizer builds keep the loops and check
- * addresses only.
+ * Instrumented, the unrolled kernels take a compiler minutes: sanitizer builds keep the loops and
+ * check addresses only.
  */
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||                         \

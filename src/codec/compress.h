@@ -22,11 +22,13 @@ enum compress_id {
     COMPRESS_COUNT
 };
 
-/* dst must be filled exactly (dst_len bytes) or ZE_DECOMPRESS. Safe on hostile input. COMPRESS_OFF copies. */
-int compress_decode(enum compress_id id, const void *src, size_t src_len, void *dst, size_t dst_len);
+/* dst must be filled exactly (dst_len bytes) or ZE_DECOMPRESS. Safe on hostile input. COMPRESS_OFF
+ * copies. */
+int compress_decode(enum compress_id id, const void *src, size_t src_len, void *dst,
+                    size_t dst_len);
 /*
- * Returns the compressed size (<= dst_len) or 0 if it does not fit. level: zstd level as stored in the
- * property (see format/dmu.md 5.8), ignored by others.
+ * Returns the compressed size (<= dst_len) or 0 if it does not fit. level: zstd level as stored in
+ * the property (see format/dmu.md 5.8), ignored by others.
  */
 size_t compress_encode(enum compress_id id, int level, const void *src, size_t src_len, void *dst,
                        size_t dst_len);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The indented text form of name-value lists as `zdb -l` and `zdb -C` show them. Types that zdb calls
- * "bad config type" (double, hrtime, boolean arrays) are printed like the others.
+ * The indented text form of name-value lists as `zdb -l` and `zdb -C` show them. Types that zdb
+ * calls "bad config type" (double, hrtime, boolean arrays) are printed like the others.
  */
 #include "codec/nvlist_impl.h"
 

@@ -32,9 +32,10 @@ static const struct objtype_info objtype_numbered[OBJTYPE_COUNT] = {OBJTYPES(X)}
         CLASS(UINT32, "uint32", meta, crypt)                                                       \
         CLASS(UINT64, "uint64", meta, crypt)                                                       \
         CLASS(ZAP, "zap", meta, crypt)                                                             \
-        CLASS(DNODE, "dnode", meta, crypt) CLASS(OBJSET, "objset", meta, crypt)                    \
-            CLASS(ZNODE, "znode", meta, crypt) CLASS(OLDACL, "oldacl", meta, crypt)                \
-                CLASS(ACL, "acl", meta, crypt)                                                     \
+        CLASS(DNODE, "dnode", meta, crypt)                                                         \
+        CLASS(OBJSET, "objset", meta, crypt)                                                       \
+        CLASS(ZNODE, "znode", meta, crypt) CLASS(OLDACL, "oldacl", meta, crypt)                    \
+            CLASS(ACL, "acl", meta, crypt)                                                         \
     }
 static const struct objtype_info objtype_encoded[2][2][OBJTYPE_BSWAPS] = {
     {CLASSES(false, false), CLASSES(false, true)}, {CLASSES(true, false), CLASSES(true, true)}};

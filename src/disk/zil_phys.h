@@ -48,7 +48,7 @@ LAYOUT_STRUCT(zil_chain_phys, 184, ZIL_CHAIN_PHYS_FIELDS);
     X(10, TRUNCATE, "TX_TRUNCATE")                                                                 \
     X(11, SETATTR, "TX_SETATTR")                                                                   \
     X(12, ACL_V0, "TX_ACL_V0")                                                                     \
-    X(13, ACL, "TX_ACL_ACL")                                                                           \
+    X(13, ACL, "TX_ACL_ACL")                                                                       \
     X(14, CREATE_ACL, "TX_CREATE_ACL")                                                             \
     X(15, CREATE_ATTR, "TX_CREATE_ATTR")                                                           \
     X(16, CREATE_ACL_ATTR, "TX_CREATE_ACL_ATTR")                                                   \

@@ -12,82 +12,174 @@
     {                                                                                              \
         NULL, 0, false                                                                             \
     }
-#define N(name, value) {name, value, false}
-#define A(name, value) {name, value, true} /* accepted, not shown */
+#define N(name, value)                                                                             \
+    {                                                                                              \
+        name, value, false                                                                         \
+    }
+#define A(name, value)                                                                             \
+    {                                                                                              \
+        name, value, true                                                                          \
+    } /* accepted, not shown */
 
 static const struct prop_index idx_onoff[] = {N("on", 1), N("off", 0), END};
 static const struct prop_index idx_yesno[] = {N("no", 0), N("yes", 1), END};
-static const struct prop_index idx_checksum[] = {
-    N("on", 1),      N("off", 2),       N("fletcher2", 6), N("fletcher4", 7), N("sha256", 8),
-    N("noparity", 10), N("sha512", 11), N("skein", 12),    N("edonr", 13),    N("blake3", 14), END};
-static const struct prop_index idx_dedup[] = {
-    N("on", 1),      N("off", 2),     N("verify", 257),       N("sha256", 8),
-    N("sha256,verify", 264), N("sha512", 11), N("sha512,verify", 267), N("skein", 12),
-    N("skein,verify", 268),  N("edonr,verify", 269), N("blake3", 14), N("blake3,verify", 270), END};
-#define Z(n)  N("zstd-" #n, 16 + (uint64_t)(n)*128)
+static const struct prop_index idx_checksum[] = {N("on", 1),
+                                                 N("off", 2),
+                                                 N("fletcher2", 6),
+                                                 N("fletcher4", 7),
+                                                 N("sha256", 8),
+                                                 N("noparity", 10),
+                                                 N("sha512", 11),
+                                                 N("skein", 12),
+                                                 N("edonr", 13),
+                                                 N("blake3", 14),
+                                                 END};
+static const struct prop_index idx_dedup[] = {N("on", 1),
+                                              N("off", 2),
+                                              N("verify", 257),
+                                              N("sha256", 8),
+                                              N("sha256,verify", 264),
+                                              N("sha512", 11),
+                                              N("sha512,verify", 267),
+                                              N("skein", 12),
+                                              N("skein,verify", 268),
+                                              N("edonr,verify", 269),
+                                              N("blake3", 14),
+                                              N("blake3,verify", 270),
+                                              END};
+#define Z(n)     N("zstd-" #n, 16 + (uint64_t)(n)*128)
 #define ZF(n, v) N("zstd-fast-" #n, v)
-static const struct prop_index idx_compression[] = {
-    N("on", 1), N("off", 2), N("lzjb", 3), N("gzip", 10), N("gzip-1", 5), N("gzip-2", 6), N("gzip-3", 7),
-    N("gzip-4", 8), N("gzip-5", 9), A("gzip-6", 10), N("gzip-7", 11), N("gzip-8", 12), N("gzip-9", 13),
-    N("zle", 14), N("lz4", 15), N("zstd", 16), N("zstd-fast", 13200), Z(1), Z(2), Z(3), Z(4), Z(5), Z(6),
-    Z(7), Z(8), Z(9), Z(10), Z(11), Z(12), Z(13), Z(14), Z(15), Z(16), Z(17), Z(18), Z(19),
-    A("zstd-fast-1", 13200), ZF(2, 13328), ZF(3, 13456), ZF(4, 13584), ZF(5, 13712), ZF(6, 13840),
-    ZF(7, 13968), ZF(8, 14096), ZF(9, 14224), ZF(10, 14352), ZF(20, 14480), ZF(30, 14608), ZF(40, 14736),
-    ZF(50, 14864), ZF(60, 14992), ZF(70, 15120), ZF(80, 15248), ZF(90, 15376), ZF(100, 15504),
-    ZF(500, 15632), ZF(1000, 15760), A("empty", 4), END};
+static const struct prop_index idx_compression[] = {N("on", 1),
+                                                    N("off", 2),
+                                                    N("lzjb", 3),
+                                                    N("gzip", 10),
+                                                    N("gzip-1", 5),
+                                                    N("gzip-2", 6),
+                                                    N("gzip-3", 7),
+                                                    N("gzip-4", 8),
+                                                    N("gzip-5", 9),
+                                                    A("gzip-6", 10),
+                                                    N("gzip-7", 11),
+                                                    N("gzip-8", 12),
+                                                    N("gzip-9", 13),
+                                                    N("zle", 14),
+                                                    N("lz4", 15),
+                                                    N("zstd", 16),
+                                                    N("zstd-fast", 13200),
+                                                    Z(1),
+                                                    Z(2),
+                                                    Z(3),
+                                                    Z(4),
+                                                    Z(5),
+                                                    Z(6),
+                                                    Z(7),
+                                                    Z(8),
+                                                    Z(9),
+                                                    Z(10),
+                                                    Z(11),
+                                                    Z(12),
+                                                    Z(13),
+                                                    Z(14),
+                                                    Z(15),
+                                                    Z(16),
+                                                    Z(17),
+                                                    Z(18),
+                                                    Z(19),
+                                                    A("zstd-fast-1", 13200),
+                                                    ZF(2, 13328),
+                                                    ZF(3, 13456),
+                                                    ZF(4, 13584),
+                                                    ZF(5, 13712),
+                                                    ZF(6, 13840),
+                                                    ZF(7, 13968),
+                                                    ZF(8, 14096),
+                                                    ZF(9, 14224),
+                                                    ZF(10, 14352),
+                                                    ZF(20, 14480),
+                                                    ZF(30, 14608),
+                                                    ZF(40, 14736),
+                                                    ZF(50, 14864),
+                                                    ZF(60, 14992),
+                                                    ZF(70, 15120),
+                                                    ZF(80, 15248),
+                                                    ZF(90, 15376),
+                                                    ZF(100, 15504),
+                                                    ZF(500, 15632),
+                                                    ZF(1000, 15760),
+                                                    A("empty", 4),
+                                                    END};
 static const struct prop_index idx_encryption[] = {
-    N("on", 1),          N("off", 2),         N("aes-128-ccm", 3), N("aes-192-ccm", 4),
-    N("aes-256-ccm", 5), N("aes-128-gcm", 6), N("aes-192-gcm", 7), N("aes-256-gcm", 8), END};
+    N("on", 1),          N("off", 2),         N("aes-128-ccm", 3),
+    N("aes-192-ccm", 4), N("aes-256-ccm", 5), N("aes-128-gcm", 6),
+    N("aes-192-gcm", 7), N("aes-256-gcm", 8), END};
 static const struct prop_index idx_keyformat[] = {N("none", 0), N("raw", 1), N("hex", 2),
                                                   N("passphrase", 3), END};
-static const struct prop_index idx_keystatus[] = {N("none", 0), N("unavailable", 1), N("available", 2), END};
-static const struct prop_index idx_snapdir[] = {N("disabled", 2), N("hidden", 0), N("visible", 1), END};
+static const struct prop_index idx_keystatus[] = {N("none", 0), N("unavailable", 1),
+                                                  N("available", 2), END};
+static const struct prop_index idx_snapdir[] = {N("disabled", 2), N("hidden", 0), N("visible", 1),
+                                                END};
 static const struct prop_index idx_snapdev[] = {N("hidden", 0), N("visible", 1), END};
-static const struct prop_index idx_aclmode[] = {N("discard", 0), N("groupmask", 2), N("passthrough", 3),
-                                                N("restricted", 4), END};
-static const struct prop_index idx_aclinherit[] = {N("discard", 0),     N("noallow", 1), N("restricted", 4),
-                                                   N("passthrough", 3), N("passthrough-x", 5),
-                                                   A("secure", 4),      END};
-static const struct prop_index idx_acltype[] = {N("off", 0),   A("disabled", 0),  A("noacl", 0), N("nfsv4", 2),
-                                                N("posix", 1), A("posixacl", 1), END};
-static const struct prop_index idx_case[] = {N("sensitive", 0), N("insensitive", 1), N("mixed", 2), END};
-static const struct prop_index idx_norm[] = {N("none", 0),    N("formD", 0x10),  N("formKC", 0x60),
+static const struct prop_index idx_aclmode[] = {N("discard", 0), N("groupmask", 2),
+                                                N("passthrough", 3), N("restricted", 4), END};
+static const struct prop_index idx_aclinherit[] = {N("discard", 0),
+                                                   N("noallow", 1),
+                                                   N("restricted", 4),
+                                                   N("passthrough", 3),
+                                                   N("passthrough-x", 5),
+                                                   A("secure", 4),
+                                                   END};
+static const struct prop_index idx_acltype[] = {
+    N("off", 0), A("disabled", 0), A("noacl", 0), N("nfsv4", 2), N("posix", 1), A("posixacl", 1),
+    END};
+static const struct prop_index idx_case[] = {N("sensitive", 0), N("insensitive", 1), N("mixed", 2),
+                                             END};
+static const struct prop_index idx_norm[] = {N("none", 0),     N("formD", 0x10),  N("formKC", 0x60),
                                              N("formC", 0x50), N("formKD", 0x20), END};
-static const struct prop_index idx_version[] = {N("1", 1), N("2", 2), N("3", 3), N("4", 4),
+static const struct prop_index idx_version[] = {N("1", 1), N("2", 2),       N("3", 3), N("4", 4),
                                                 N("5", 5), A("current", 5), END};
 static const struct prop_index idx_copies[] = {N("1", 1), N("2", 2), N("3", 3), END};
 static const struct prop_index idx_canmount[] = {N("off", 0), N("on", 1), N("noauto", 2), END};
 static const struct prop_index idx_cache[] = {N("none", 0), N("metadata", 1), N("all", 2), END};
 static const struct prop_index idx_logbias[] = {N("latency", 0), N("throughput", 1), END};
-static const struct prop_index idx_sync[] = {N("standard", 0), N("always", 1), N("disabled", 2), END};
-static const struct prop_index idx_xattr[] = {N("off", 0), N("dir", 1), N("sa", 2), A("on", 2), END};
-static const struct prop_index idx_dnodesize[] = {N("legacy", 0), N("auto", 1),  N("1k", 1024),  N("2k", 2048),
-                                                  N("4k", 4096),  N("8k", 8192), N("16k", 16384), END};
-static const struct prop_index idx_redundant[] = {N("all", 0), N("most", 1), N("some", 2), N("none", 3), END};
-static const struct prop_index idx_volmode[] = {N("default", 0), N("full", 1), A("geom", 1), N("dev", 2),
-                                                N("none", 3), END};
-static const struct prop_index idx_direct[] = {N("disabled", 0), N("standard", 1), N("always", 2), END};
+static const struct prop_index idx_sync[] = {N("standard", 0), N("always", 1), N("disabled", 2),
+                                             END};
+static const struct prop_index idx_xattr[] = {N("off", 0), N("dir", 1), N("sa", 2), A("on", 2),
+                                              END};
+static const struct prop_index idx_dnodesize[] = {
+    N("legacy", 0), N("auto", 1),  N("1k", 1024),   N("2k", 2048),
+    N("4k", 4096),  N("8k", 8192), N("16k", 16384), END};
+static const struct prop_index idx_redundant[] = {N("all", 0), N("most", 1), N("some", 2),
+                                                  N("none", 3), END};
+static const struct prop_index idx_volmode[] = {N("default", 0), N("full", 1), A("geom", 1),
+                                                N("dev", 2),     N("none", 3), END};
+static const struct prop_index idx_direct[] = {N("disabled", 0), N("standard", 1), N("always", 2),
+                                               END};
 #undef N
 #undef A
 #undef Z
 #undef ZF
 #undef END
 
-#define F   PROP_ON_FS
-#define S   PROP_ON_SNAP
-#define V   PROP_ON_VOL
-#define B   PROP_ON_BOOKMARK
-#define RO  PROP_READONLY
-#define INH PROP_INHERIT
-#define SET PROP_SET
+#define F    PROP_ON_FS
+#define S    PROP_ON_SNAP
+#define V    PROP_ON_VOL
+#define B    PROP_ON_BOOKMARK
+#define RO   PROP_READONLY
+#define INH  PROP_INHERIT
+#define SET  PROP_SET
 #define ONCE PROP_ONCE
-#define ND  PROP_ONCE_ND
+#define ND   PROP_ONCE_ND
 /* number, string, index rows; h-variants are hidden */
-#define NUM(i, n, h, a, o, f, d, v) {i, n, h, PROP_NUMBER, a, o, false, true, PROP_FMT_##f, d, NULL, v, NULL},
-#define NUMH(i, n, h, a, o, f, d, v) {i, n, h, PROP_NUMBER, a, o, true, true, PROP_FMT_##f, d, NULL, v, NULL},
-#define STR(i, n, h, a, o, d, v) {i, n, h, PROP_STRING, a, o, false, false, PROP_FMT_NUMBER, 0, d, v, NULL},
-#define STRH(i, n, h, a, o, d, v) {i, n, h, PROP_STRING, a, o, true, false, PROP_FMT_NUMBER, 0, d, v, NULL},
-#define IDX(i, n, h, a, o, d, x, v) {i, n, h, PROP_INDEX, a, o, false, false, PROP_FMT_NUMBER, d, NULL, v, x},
+#define NUM(i, n, h, a, o, f, d, v)                                                                \
+    {i, n, h, PROP_NUMBER, a, o, false, true, PROP_FMT_##f, d, NULL, v, NULL},
+#define NUMH(i, n, h, a, o, f, d, v)                                                               \
+    {i, n, h, PROP_NUMBER, a, o, true, true, PROP_FMT_##f, d, NULL, v, NULL},
+#define STR(i, n, h, a, o, d, v)                                                                   \
+    {i, n, h, PROP_STRING, a, o, false, false, PROP_FMT_NUMBER, 0, d, v, NULL},
+#define STRH(i, n, h, a, o, d, v)                                                                  \
+    {i, n, h, PROP_STRING, a, o, true, false, PROP_FMT_NUMBER, 0, d, v, NULL},
+#define IDX(i, n, h, a, o, d, x, v)                                                                \
+    {i, n, h, PROP_INDEX, a, o, false, false, PROP_FMT_NUMBER, d, NULL, v, x},
 
 /* clang-format off */
 static const struct prop_def prop_table[] = {
@@ -259,7 +351,8 @@ bool prop_is_user(const char *name)
     if (len >= 256 || strchr(name, ':') == NULL)
         return false;
     for (const char *c = name; *c != '\0'; c++) {
-        if (!islower((unsigned char)*c) && !isdigit((unsigned char)*c) && strchr("-_.:", *c) == NULL)
+        if (!islower((unsigned char)*c) && !isdigit((unsigned char)*c) &&
+            strchr("-_.:", *c) == NULL)
             return false;
     }
     return true;

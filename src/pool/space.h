@@ -32,7 +32,8 @@ struct pool_savings { /* bytes, deflated */
 void pool_space_forget(struct pool *pool);
 int pool_savings_get(struct pool *pool, struct pool_savings *out);
 
-/* The dedup tables all together, as `zpool status -D` shows them; read from the tables each time. */
+/* The dedup tables all together, as `zpool status -D` shows them; read from the tables each time.
+ */
 struct pool_dedup {
     uint64_t entries, dspace, mspace;
     struct ddt_stat_phys hist[DDT_STAT_BUCKETS];

@@ -23,7 +23,7 @@
 #include "base/mem.h"
 #include "base/worker.h"
 #include "service/proto.h"
-#include "service/service.h"
+#include "service/service_impl.h"
 #include "vdev/backend.h"
 
 #define SERVER_MAX_CLIENTS 256
@@ -339,7 +339,11 @@ static void loop(struct server *sv, unsigned idle_exit)
     }
 }
 
-/* Wake connections out of their reads and wait for their threads. */
+/*
+ * Wake connections out of their reads and wait for their threads. One that is stuck writing to a
+ * pipe its client does not read still uses the pools: then nothing may be torn down, and the end of
+ * the process, after the unmounting, is the only way.
+ */
 static void end_clients(struct server *sv)
 {
     sv->stopping = true;
@@ -349,6 +353,11 @@ static void end_clients(struct server *sv)
     mutex_unlock(&sv->lock);
     for (unsigned i = 0; atomic_load(&sv->clients) != 0 && i < 1000; i++)
         usleep(10000);
+    if (atomic_load(&sv->clients) == 0)
+        return;
+    env_log(&sv->env, LOGL_WARN, "%u clients do not end", (unsigned)atomic_load(&sv->clients));
+    (void)mounts_remove_pool(sv->service, NULL, true);
+    _exit(1);
 }
 
 static int block_signals(struct server *sv)

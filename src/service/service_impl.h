@@ -26,12 +26,12 @@ struct svc_mount {
     struct pool *pool;
     char dataset[DATASET_NAME_MAX];
     char *mountpoint;
-    struct nvlist *options; /* temporary property overrides: name -> uint64 */
+    struct nvlist *options;  /* temporary property overrides: name -> uint64 */
     struct fuse_mount *fuse; /* NULL: grafted into host's */
     struct svc_mount *host;
-    struct zpl *grafted;     /* owned by host's mount */
-    bool made_dir; /* the directory was made for the mount */
-    bool gone;     /* unmounted from outside: to be reaped */
+    struct zpl *grafted; /* owned by host's mount */
+    bool made_dir;       /* the directory was made for the mount */
+    bool gone;           /* unmounted from outside: to be reaped */
 };
 
 struct service {

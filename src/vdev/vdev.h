@@ -204,7 +204,8 @@ void vdev_tree_destroy(struct vdev_tree *tree); /* closes what is open */
 /* Open all leaves (in parallel) and compute states. 0 even if some cannot open: look at
  * root->state. */
 int vdev_tree_open(struct vdev_tree *tree, unsigned device_open_flags);
-/* Open the spares and l2cache lists of an open tree, for reading and without claiming. States tell. */
+/* Open the spares and l2cache lists of an open tree, for reading and without claiming. States tell.
+ */
 int vdev_aux_open(struct vdev_tree *tree);
 void vdev_tree_close(struct vdev_tree *tree);
 struct vdev *vdev_tree_top(struct vdev_tree *tree, uint64_t id); /* NULL if none */

@@ -190,7 +190,8 @@ static void gang_pump(struct gang_node *g, const struct zio_phys *finished_membe
     unsigned parallel = g->zp->depth == 0 ? GANG_PARALLEL : 1;
 
     mutex_lock(&g->lock);
-    /* Under the same hold that decides who finishes: between two, another member could end the node. */
+    /* Under the same hold that decides who finishes: between two, another member could end the
+     * node. */
     if (finished_member != NULL) {
         g->zp->scrub.copies += finished_member->scrub.copies;
         g->zp->scrub.bad += finished_member->scrub.bad;
