@@ -174,8 +174,13 @@ static int run_diff(struct cli *cli, const char *from, const char *to, struct di
     char fs[256];
     int err = nvlist_create(&args);
 
-    snprintf(fs, sizeof(fs), "%.*s", (int)strcspn(from, "@"), from);
-    if (strchr(from, '@') == NULL) {
+    size_t len = strcspn(from, "@");
+
+    if (len >= sizeof(fs))
+        len = sizeof(fs) - 1;
+    memcpy(fs, from, len);
+    fs[len] = '\0';
+    if (from[len] == '\0') {
         fprintf(stderr, "Badly formed snapshot name %s: missing '@' delimiter in snapshot name\n",
                 from);
         return CLI_FAILED;

@@ -25,6 +25,7 @@ static const struct objtype_info objtype_numbered[OBJTYPE_COUNT] = {OBJTYPES(X)}
 
 #define CLASS(id, text, meta, crypt)                                                               \
     [OBJTYPE_BSWAP_##id] = {text, OBJTYPE_BSWAP_##id, meta, false, crypt},
+/* clang-format off: two entries to a line and back, for ever */
 #define CLASSES(meta, crypt)                                                                       \
     {                                                                                              \
         CLASS(UINT8, "uint8", meta, crypt)                                                         \
@@ -34,9 +35,10 @@ static const struct objtype_info objtype_numbered[OBJTYPE_COUNT] = {OBJTYPES(X)}
         CLASS(ZAP, "zap", meta, crypt)                                                             \
         CLASS(DNODE, "dnode", meta, crypt)                                                         \
         CLASS(OBJSET, "objset", meta, crypt)                                                       \
-        CLASS(ZNODE, "znode", meta, crypt) CLASS(OLDACL, "oldacl", meta, crypt)                    \
-            CLASS(ACL, "acl", meta, crypt)                                                         \
+        CLASS(ZNODE, "znode", meta, crypt)                                                         \
+        CLASS(OLDACL, "oldacl", meta, crypt) CLASS(ACL, "acl", meta, crypt)                        \
     }
+/* clang-format on */
 static const struct objtype_info objtype_encoded[2][2][OBJTYPE_BSWAPS] = {
     {CLASSES(false, false), CLASSES(false, true)}, {CLASSES(true, false), CLASSES(true, true)}};
 
