@@ -65,7 +65,7 @@ static void print_ring(const struct zdb *z, struct device *dev, struct label_cop
         for (unsigned k = 0; k < LABEL_COUNT; k++) {
             mine[k] = k == l || (slot_good(dev, label, k, ashift, slot, &other) &&
                                  memcmp(&ub, &other, sizeof(ub)) == 0);
-            first = first && !(mine[k] && k < l);
+            first = first && !(k < l && mine[k]);
         }
         if (!first && z->opt['u'] < 3)
             continue;
