@@ -206,8 +206,7 @@ static void print_classes(struct zdb *z)
     print_class(m, "Normal class:", "", true);
     print_class(m, "Special class", "special", false);
     print_class(m, "Dedup class", "dedup", false);
-    printf("\t%-19s%14u     used: %5.2f%%\n", "Embedded log class", 0, -(double)NAN);
-    print_class(m, "Log class", "log", false);
+    printf("\t%-19s%14u     used: %5.2f%%\n", "Embedded log class", 0u, -(double)NAN);
     metaslabs_close(m);
 }
 
@@ -215,6 +214,7 @@ static void print_sums(struct block_stats *s, const struct verify_report *r)
 {
     const struct block_sum *t = &s->sum[LEVEL_TOTAL][TYPE_TOTAL];
     uint64_t n = t->count == 0 ? 1 : t->count;
+    unsigned first = 0;
 
     printf("\tbp count:       %15" PRIu64 "\n", t->count);
     printf("\tganged count:   %15" PRIu64 "\n", t->gangs);
@@ -228,10 +228,10 @@ static void print_sums(struct block_stats *s, const struct verify_report *r)
     printf("\tbp cloned:      %15" PRIu64 "    count: %6" PRIu64 "\n", r->space.clone_bytes,
            r->space.clone_refs);
     print_classes(s->z);
-    printf("\n");
     for (unsigned i = 0; i < array_len(s->embedded); i++) {
         if (s->embedded[i] != 0)
-            printf("\tadditional, non-pointer bps of type %u: %10" PRIu64 "\n", i, s->embedded[i]);
+            printf("%s\tadditional, non-pointer bps of type %u: %10" PRIu64 "\n",
+                   first++ == 0 ? "\n" : "", i, s->embedded[i]);
     }
     if (s->same_vdev != 0)
         printf("\tDittoed blocks on same vdev: %" PRIu64 "\n", s->same_vdev);

@@ -292,8 +292,12 @@ static void print_features(struct zdb *z)
     };
     uint64_t object[2] = {0};
 
-    if (z->pool->version < 5000 ||
-        pool_directory_u64(z->pool, "features_for_read", &object[0]) != 0 ||
+    if (z->pool->version < 5000) {
+        print_feature(z, "device_removal", 0);
+        print_feature(z, "indirect_refcount", 0);
+        return;
+    }
+    if (pool_directory_u64(z->pool, "features_for_read", &object[0]) != 0 ||
         pool_directory_u64(z->pool, "features_for_write", &object[1]) != 0)
         return;
     for (size_t i = 0; i < array_len(rows); i++) {
