@@ -3,9 +3,12 @@
 #include "fuse/fuse_impl.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define IDLE_THREADS 4
@@ -133,14 +136,41 @@ void fuse_mount_reap(struct fuse_mount *m)
     free_mount(m);
 }
 
-/* The kernel ends the session when the mount goes; a busy one is only detached when that is asked
- * for. */
-int fuse_mount_stop(struct fuse_mount *m, bool lazy)
+/*
+ * What is still open in a detached mount would keep the session's threads waiting for requests
+ * until it is closed, maybe for ever. Root ends the connection with MNT_FORCE; others through the
+ * control file that the kernel gives the mount's owner.
+ */
+static void abort_connection(const struct fuse_mount *m)
+{
+    char path[64], *up AUTO_FREE = mem_printf("%s/..", m->point);
+    struct stat st, above;
+    int fd;
+
+    if (up == NULL || stat(m->point, &st) != 0 || stat(up, &above) != 0 ||
+        st.st_dev == above.st_dev || major(st.st_dev) != 0)
+        return; /* no longer mounted */
+    snprintf(path, sizeof(path), "/sys/fs/fuse/connections/%u/abort", minor(st.st_dev));
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        (void)!write(fd, "1", 1);
+        close(fd);
+    }
+}
+
+/* The kernel ends the session when the mount goes; a busy one goes only when that is asked for. */
+int fuse_mount_stop(struct fuse_mount *m, bool force)
 {
     m->stopping = true;
-    if (geteuid() == 0 && umount2(m->point, lazy ? MNT_DETACH : 0) != 0 && errno == EBUSY) {
-        m->stopping = false;
-        return err_raise(ZE_BUSY, "'%s' is busy", m->point);
+    if (geteuid() == 0) {
+        int flags = force ? MNT_FORCE | MNT_DETACH : 0;
+
+        if (umount2(m->point, flags) != 0 && errno == EBUSY) {
+            m->stopping = false;
+            return err_raise(ZE_BUSY, "'%s' is busy", m->point);
+        }
+    } else if (force) {
+        abort_connection(m);
     }
     fuse_session_exit(m->se);
     fuse_session_unmount(m->se);

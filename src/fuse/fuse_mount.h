@@ -47,9 +47,11 @@ int fuse_mount_volumes(struct dsl_pool *dp, const struct fuse_mount_options *opt
 int fuse_mount_graft(struct fuse_mount *m, const char *path, struct zpl *z);
 /* Waits for requests in flight, closes z. */
 void fuse_mount_ungraft(struct fuse_mount *m, struct zpl *z);
-/* Unmount and end the threads. lazy: detach even if busy. ZE_BUSY if files are open and not lazy.
+/*
+ * Unmount and end the threads. ZE_BUSY if files are open, unless force: then what is open fails
+ * with ENOTCONN from now on.
  */
-int fuse_mount_stop(struct fuse_mount *m, bool lazy);
+int fuse_mount_stop(struct fuse_mount *m, bool force);
 /* End after gone() was called, from another thread. */
 void fuse_mount_reap(struct fuse_mount *m);
 const char *fuse_mount_point(const struct fuse_mount *m);

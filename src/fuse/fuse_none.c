@@ -23,7 +23,7 @@ int fuse_mount_graft(struct fuse_mount *m, const char *path, struct zpl *z)
 
 void fuse_mount_ungraft(struct fuse_mount *m, struct zpl *z) {}
 
-int fuse_mount_stop(struct fuse_mount *m, bool lazy)
+int fuse_mount_stop(struct fuse_mount *m, bool force)
 {
     return 0;
 }
