@@ -227,8 +227,8 @@ static void print_words(const char *label, const uint8_t *data, uint64_t len)
 {
     printf("\n%s\n          0 1 2 3 4 5 6 7   8 9 a b c d e f  0123456789abcdef\n", label);
     for (uint64_t i = 0; i < len; i += 16) {
-        printf("%06" PRIx64 ":  %016" PRIx64 "  %016" PRIx64 "  ", i, load_ne64(data + i),
-               load_ne64(data + i + 8));
+        printf("%06" PRIx64 ":  %016" PRIx64 "  %016" PRIx64 "  ", i, load_be64(data + i),
+               load_be64(data + i + 8));
         for (unsigned k = 0; k < 16; k++)
             putchar(isprint(data[i + k]) ? data[i + k] : '.');
         putchar('\n');
@@ -249,20 +249,22 @@ static void print_pointers(const uint8_t *data, uint64_t len, bool swap)
     }
 }
 
-/* Without knowing how: every decompressor, first the size asked for, then larger ones. */
-static bool try_decompress(const uint8_t *src, uint64_t psize, uint8_t *dst, uint64_t *lsize)
+/*
+ * Without knowing how: the decompressors, those that detect nonsense best first, each with the size
+ * asked for or with every power of two.
+ */
+static bool try_decompress(const uint8_t *src, uint64_t psize, uint8_t *dst, uint64_t lsize)
 {
-    for (uint64_t size = max_of(*lsize, psize + SECTOR_SIZE); size <= BLOCK_MAX_SIZE;
-         size += SECTOR_SIZE) {
-        for (unsigned c = COMPRESS_LZJB; c < COMPRESS_COUNT; c++) {
-            if (c != COMPRESS_EMPTY && c != COMPRESS_OFF &&
-                compress_decode((enum compress_id)c, src, psize, dst, size) == 0) {
-                *lsize = size;
+    static const enum compress_id order[] = {COMPRESS_LZ4, COMPRESS_ZSTD, COMPRESS_GZIP_1,
+                                             COMPRESS_LZJB, COMPRESS_ZLE};
+
+    for (unsigned c = 0; c < array_len(order); c++) {
+        if (lsize != psize && compress_decode(order[c], src, psize, dst, lsize) == 0)
+            return true;
+        for (uint64_t size = SECTOR_SIZE; lsize == psize && size <= BLOCK_MAX_SIZE; size *= 2) {
+            if (size > psize && compress_decode(order[c], src, psize, dst, size) == 0)
                 return true;
-            }
         }
-        if (*lsize != psize)
-            break;
     }
     return false;
 }
@@ -301,7 +303,7 @@ int zdb_read_block(struct zdb *z, const char *spec)
         err = err_raise(ZE_NOMEM, "block");
     err = err != 0 ? err : read_raw(z, &s, raw);
     if (err == 0 && strchr(s.flags, 'd') != NULL) {
-        if (try_decompress(raw, s.psize, plain, &s.lsize))
+        if (try_decompress(raw, s.psize, plain, s.lsize))
             data = plain;
         else
             err = err_raise(ZE_DECOMPRESS, "block at %s", spec);
