@@ -357,6 +357,10 @@ static void end_clients(struct server *sv)
         return;
     env_log(&sv->env, LOGL_WARN, "%u clients do not end", (unsigned)atomic_load(&sv->clients));
     (void)mounts_remove_pool(sv->service, NULL, true);
+    for (struct svc_pool *p = sv->service->pools; p != NULL; p = p->next) {
+        if (p->volumes != NULL)
+            (void)fuse_mount_stop(p->volumes, true);
+    }
     _exit(1);
 }
 
