@@ -4,11 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define IDLE_THREADS 4
@@ -158,6 +160,26 @@ static void abort_connection(const struct fuse_mount *m)
     }
 }
 
+/*
+ * An ordinary user's way to unmount; libfuse's own would detach a busy mount as well. False: it is
+ * busy.
+ */
+static bool user_unmount(const char *point)
+{
+    char *argv[] = {(char *)"fusermount3", (char *)"-u",  (char *)"-q",
+                    (char *)"--",          (char *)point, NULL};
+    int status;
+    pid_t pid;
+
+    if (posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ) != 0)
+        return true; /* not there: let libfuse try */
+    while (waitpid(pid, &status, 0) < 0) {
+        if (errno != EINTR)
+            return true;
+    }
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
 /* The kernel ends the session when the mount goes; a busy one goes only when that is asked for. */
 int fuse_mount_stop(struct fuse_mount *m, bool force)
 {
@@ -171,6 +193,9 @@ int fuse_mount_stop(struct fuse_mount *m, bool force)
         }
     } else if (force) {
         abort_connection(m);
+    } else if (!user_unmount(m->point)) {
+        m->stopping = false;
+        return err_raise(ZE_BUSY, "'%s' is busy", m->point);
     }
     fuse_session_exit(m->se);
     fuse_session_unmount(m->se);

@@ -118,7 +118,7 @@ def prepare(name, work):
     return directory
 
 
-def check_files(manifest, root):
+def check_files(manifest, root, mounted):
     problems, entries, where = [], 0, None
     for line in open(manifest, encoding="latin1"):
         line = line.rstrip("\n")
@@ -126,16 +126,16 @@ def check_files(manifest, root):
             kind, name = line[3:].split(" ", 1)
             fs, _, snap = name.partition("@")
             where = None if kind == "volume" else os.path.join(root, fs).encode()
-            if snap and where:
+            if where is not None and where not in mounted:
+                where = None  # canmount, mountpoint
+            if snap and where is not None:
                 where = os.path.join(where, b".zfs/snapshot", snap.encode())
-            if where is not None and not os.path.isdir(where):
-                where = None  # not mounted: canmount, mountpoint
             continue
         f = line.split("\t")
         if where is None or len(f) < 10 or f[0].split("/")[0] == ".zfs":
             continue
         path = os.path.join(where, unescape(f[0]))
-        if f[0] != "." and os.path.ismount(path):
+        if f[0] != "." and path in mounted:
             continue
         entries += 1
         try:
@@ -152,7 +152,9 @@ def case(service, name):
     pool = open(os.path.join(directory, "MANIFEST.pool.txt"), encoding="latin1").readline().split()[-1]
     code, _, err = service.run("zpool", "import", "-d", directory, "-f", "-o", "readonly=on", "-R", service.root, pool)
     tell(f"{name}: import", [] if code == 0 else [err.strip()])
-    tell(f"{name}: every entry", check_files(os.path.join(directory, "MANIFEST.files.tsv"), service.root))
+    _, text, _ = service.run("zfs", "mount")
+    mounted = {line.split(None, 1)[1].encode() for line in text.splitlines() if line.startswith(pool)}
+    tell(f"{name}: every entry", check_files(os.path.join(directory, "MANIFEST.files.tsv"), service.root, mounted))
     fd = os.open(os.path.join(service.root, pool), os.O_RDONLY)
     code, _, err = service.run("zpool", "export", pool)
     tell(f"{name}: export of a busy pool is refused", [] if code != 0 else ["it was exported"])
