@@ -33,8 +33,14 @@ for deb in "$work"/archives/*.deb; do
     dpkg-deb -x "$deb" "$root"
 done
 rm -rf "$work"
+# As an installed system has it: one directory of libraries. Static ones would be taken where links dangle.
+if [ -d "$root/lib" ] && [ ! -L "$root/lib" ]; then
+    cp -a "$root/lib/." "$root/usr/lib/"
+    rm -rf "$root/lib"
+    ln -s usr/lib "$root/lib"
+fi
 # Absolute links would lead out of the directory.
 find "$root" -type l -lname '/*' | while read -r link; do
-    ln -sfn "$root$(readlink "$link")" "$link"
+    ln -srfn "$root$(readlink "$link")" "$link"
 done
 touch "$root/.complete"
