@@ -36,7 +36,7 @@ rm -rf "$work"
 # As an installed system has it: one directory of libraries. Static ones would be taken where links dangle.
 if [ -d "$root/lib" ] && [ ! -L "$root/lib" ]; then
     cp -a "$root/lib/." "$root/usr/lib/"
-    rm -rf "$root/lib"
+    rm -rf "${root:?}/lib"
     ln -s usr/lib "$root/lib"
 fi
 # Absolute links would lead out of the directory.
