@@ -261,8 +261,12 @@ int pool_assemble(const struct pool_scan *scan, struct pool_candidates **out)
     struct found f = {0};
     struct pool_candidates *c = mem_zalloc(sizeof(*c));
     int err = c == NULL ? ZE_NOMEM : 0;
-    for (size_t i = 0; i < scan->n && err == 0; i++)
-        err = found_add(&f, scan->dev[i].config);
+    /* Devices none of whose labels has a right checksum come last: of two configurations with the
+     * same txg the first stands, and a damaged one must not describe the pool. */
+    for (int damaged = 0; damaged <= 1; damaged++)
+        for (size_t i = 0; i < scan->n && err == 0; i++)
+            if ((scan->dev[i].num_labels == 0) == damaged)
+                err = found_add(&f, scan->dev[i].config);
     if (err == 0 && (c->config = mem_calloc(f.n == 0 ? 1 : f.n, sizeof(struct nvlist *))) == NULL)
         err = ZE_NOMEM;
     for (size_t i = 0; i < f.n && err == 0; i++) {

@@ -12,9 +12,9 @@
 
 struct scan_device {
     char *path;
-    struct nvlist *config; /* the first acceptable label */
-    unsigned num_labels;
-    unsigned order; /* of the search; lower is preferred */
+    struct nvlist *config; /* label_scan_config() */
+    unsigned num_labels;   /* with a right checksum; 0 if none */
+    unsigned order;        /* of the search; lower is preferred */
 };
 
 struct pool_scan {

@@ -68,29 +68,34 @@ static bool label_is_acceptable(const struct nvlist *config)
     return state >= 3 || nvlist_u64(config, "txg", 0) != 0;
 }
 
-int label_scan_config(struct device *dev, struct nvlist **out, unsigned *num_labels)
+/* The first acceptable label read with flags; *n counts acceptable ones that agree with it. */
+static int first_acceptable(struct device *dev, unsigned flags, struct nvlist **found, unsigned *n)
 {
-    AUTO_NVLIST struct nvlist *found = NULL;
-    *num_labels = 0;
-    if (dev->size < LABEL_MIN_DEVSIZE)
-        return err_raise(ZE_BADLABEL, "%s is smaller than 64 MiB", dev->path);
     for (unsigned l = 0; l < LABEL_COUNT; l++) {
         AUTO_NVLIST struct nvlist *config = NULL;
-        if (label_read_config(dev, l, 0, &config) != 0 || !label_is_acceptable(config))
+        if (label_read_config(dev, l, flags, &config) != 0 || !label_is_acceptable(config))
             continue;
-        if (found == NULL) {
-            found = config;
+        if (*found == NULL) {
+            *found = config;
             config = NULL;
-            *num_labels = 1;
-        } else if (nvlist_u64(config, "guid", 0) == nvlist_u64(found, "guid", 0)) {
-            ++*num_labels;
+            *n = 1;
+        } else if (nvlist_u64(config, "guid", 0) == nvlist_u64(*found, "guid", 0)) {
+            ++*n;
         }
     }
-    if (found == NULL)
-        return err_raise(ZE_BADLABEL, "%s has no pool label", dev->path);
-    *out = found;
-    found = NULL;
-    return 0;
+    return *found != NULL ? 0 : err_raise(ZE_BADLABEL, "%s has no pool label", dev->path);
+}
+
+int label_scan_config(struct device *dev, struct nvlist **out, unsigned *num_labels)
+{
+    *num_labels = 0;
+    *out = NULL;
+    if (dev->size < LABEL_MIN_DEVSIZE)
+        return err_raise(ZE_BADLABEL, "%s is smaller than 64 MiB", dev->path);
+    if (first_acceptable(dev, LABEL_VERIFY, out, num_labels) == 0)
+        return 0;
+    unsigned unverified = 0;
+    return first_acceptable(dev, 0, out, &unverified);
 }
 
 int label_read_ring(struct device *dev, unsigned l, uint8_t *buf)

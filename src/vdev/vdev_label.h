@@ -20,8 +20,10 @@ enum label_read_flags { LABEL_VERIFY = 1 /* checksum must be right */ };
  * ZE_NVLIST. */
 int label_read_config(struct device *dev, unsigned l, unsigned flags, struct nvlist **out);
 /*
- * What a device scan takes as the configuration (7.1): the first acceptable label, checksums
- * unseen. *num_labels counts acceptable ones with the same guid. ZE_BADLABEL if there is none.
+ * What a device scan takes as the configuration (7.1): the first acceptable label whose checksum is
+ * right, so that damage to one label does not describe the whole pool wrongly; when none is right,
+ * the first acceptable one all the same. *num_labels counts the right ones that agree, 0 if none is
+ * right. ZE_BADLABEL: no acceptable label at all.
  */
 int label_scan_config(struct device *dev, struct nvlist **out, unsigned *num_labels);
 /* The 128 KiB ring of label l into buf. */

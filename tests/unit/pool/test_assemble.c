@@ -125,6 +125,22 @@ static void better_paths_win(void **state)
     builder_end(&b);
 }
 
+/* Two labels of one txg: the one that no checksum vouches for does not describe the pool. */
+static void damaged_labels_come_last(void **state)
+{
+    struct builder b = {0};
+    struct pool_candidates *c;
+    nvlist_add_string(label(&b, "/a", 7, 20, 0, 20, 100), "name", "damaged");
+    label(&b, "/b", 7, 21, 1, 21, 100);
+    b.dev[0].num_labels = 0;
+    assert_int_equal(pool_assemble(&b.scan, &c), 0);
+    assert_int_equal(c->n, 1);
+    assert_string_equal(nvlist_string(c->config[0], "name", ""), "tank");
+    assert_string_equal(child_string(c->config[0], 0, "path"), "/a"); /* still a device of it */
+    pool_candidates_free(c);
+    builder_end(&b);
+}
+
 static void hostile_labels_make_no_pool(void **state)
 {
     struct builder b = {0};
@@ -270,6 +286,7 @@ int main(void)
         cmocka_unit_test(slots_are_filled),
         cmocka_unit_test(newest_label_describes_the_pool),
         cmocka_unit_test(better_paths_win),
+        cmocka_unit_test(damaged_labels_come_last),
         cmocka_unit_test(hostile_labels_make_no_pool),
         cmocka_unit_test(finding_by_name_and_guid),
         cmocka_unit_test(cache_file_round_trip),
