@@ -139,6 +139,15 @@ uint64_t brt_ratio(const struct brt *brt)
     return (used + saved) * 100 / used;
 }
 
+/* brt_entry_value(), with a byte string put from the header's byte order into this host's. */
+static int entry_refs(const struct brt_vdev *bv, unsigned size, uint64_t count, uint8_t *bytes,
+                      uint64_t *refs)
+{
+    if (size == 1 && count == 8 && (bv->phys.byteorder == 0) != (bool)HOST_IS_LITTLE)
+        bswap64_array(bytes, 8);
+    return brt_entry_value(size, count, bytes, refs);
+}
+
 int brt_lookup(const struct brt *brt, const struct dva *d, uint64_t *refs)
 {
     const struct brt_vdev *bv = brt_vdev_find(brt, dva_vdev(d));
@@ -162,11 +171,11 @@ int brt_lookup(const struct brt *brt, const struct dva *d, uint64_t *refs)
     zap_close(zap);
     if (err == ZE_NOENT)
         return 0;
-    return err != 0 ? err : brt_entry_value(size, count, bytes, refs);
+    return err != 0 ? err : entry_refs(bv, size, count, bytes, refs);
 }
 
-static int brt_cursor_entry(struct zap_cursor *c, const struct zap_entry *e, uint64_t *offset,
-                            uint64_t *refs)
+static int brt_cursor_entry(const struct brt_vdev *bv, struct zap_cursor *c,
+                            const struct zap_entry *e, uint64_t *offset, uint64_t *refs)
 {
     uint8_t bytes[8];
 
@@ -176,7 +185,7 @@ static int brt_cursor_entry(struct zap_cursor *c, const struct zap_entry *e, uin
                          e->name_len, e->count, e->integer_size);
     memcpy(offset, e->name, sizeof(*offset));
     int err = zap_entry_value(c, e, bytes, e->count);
-    return err != 0 ? err : brt_entry_value(e->integer_size, e->count, bytes, refs);
+    return err != 0 ? err : entry_refs(bv, e->integer_size, e->count, bytes, refs);
 }
 
 int brt_iterate(const struct brt *brt, const struct brt_vdev *bv, brt_fn fn, void *arg)
@@ -195,7 +204,7 @@ int brt_iterate(const struct brt *brt, const struct brt_vdev *bv, brt_fn fn, voi
         return err;
     zap_cursor_init(&c, zap);
     while (err == 0 && answer == 0 && (err = zap_cursor_next(&c, e)) == 0) {
-        err = brt_cursor_entry(&c, e, &offset, &refs);
+        err = brt_cursor_entry(bv, &c, e, &offset, &refs);
         if (err == 0)
             answer = fn(arg, bv->vdev, offset, refs);
     }

@@ -18,8 +18,6 @@ static const char example[] =
 static void test_worked_example(void **state)
 {
     struct nvlist *nv;
-    uint8_t *packed;
-    size_t len;
 
     assert_int_equal(resume_token_decode(example, &nv), 0);
     assert_int_equal(nvlist_u64(nv, "object", 0), 2);
@@ -28,6 +26,10 @@ static void test_worked_example(void **state)
     assert_true(nvlist_u64(nv, "toguid", 0) == 0xdff6d7b91eceebc1);
     assert_string_equal(nvlist_string(nv, "toname", ""), "tank/fs@snap");
     assert_true(nvlist_exists(nv, "compressok"));
+    /* the expected bytes are the native encoding of a little-endian host */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    uint8_t *packed;
+    size_t len;
     assert_int_equal(nvlist_encode(nv, NV_ENC_NATIVE, &packed, &len), 0);
     assert_hex(packed, len,
                "000100000000000001000000"
@@ -39,6 +41,7 @@ static void test_worked_example(void **state)
                "200000000b0000000000000001000000 636f6d70726573736f6b00 0000000000"
                "00000000");
     free(packed);
+#endif
     nvlist_free(nv);
 }
 
